@@ -21,12 +21,19 @@ export interface Device {
   store(offset: number, width: Width, value: number): void;
   /** Everything that `restore` needs, as plain data (numbers, strings, booleans, bigints, arrays, objects, Uint8Array). */
   state(): unknown;
-  /** Takes back what `state` returned. */
+  /**
+   * Takes back what `state` returned. It raises no interrupt line again: what was pending is restored with the
+   * interrupt controller.
+   */
   restore(state: unknown): void;
 }
 
-/** A wire from a device to the interrupt controller; level-triggered. */
+/** A wire from a device to the interrupt controller, or from the controller to a hart. */
 export interface InterruptLine {
+  /**
+   * Sets the level. A device calls `set(true)` again, with the line already high, when it has more to tell: that
+   * makes the interrupt pending anew, where a line that merely stays high does not (see plic.ts).
+   */
   set(level: boolean): void;
 }
 
