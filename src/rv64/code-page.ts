@@ -1,0 +1,25 @@
+/** A page of code, decoded instruction by instruction as it is first executed. */
+import type { Run } from './row.js';
+import { decodeAndRun } from './decode-and-run.js';
+
+/** A page has a possible instruction at every second byte. */
+const SLOTS = 2048;
+
+export class CodePage {
+  /** What executes the instruction at each slot; `decodeAndRun` where none has been executed yet. */
+  readonly run: Run[] = new Array<Run>(SLOTS).fill(decodeAndRun);
+  /**
+   * The instruction words. A compressed instruction stands as the 32-bit word it is short for, with bit 1
+   * cleared to tell its length.
+   */
+  readonly word = new Int32Array(SLOTS);
+
+  /** Whether a store of `bytes` bytes at `offset` in the page touches an instruction that has been decoded. */
+  isDecoded(offset: number, bytes: number): boolean {
+    const last = (offset + bytes - 1) >>> 1;
+    for (let slot = Math.max(0, (offset >>> 1) - 1); slot <= last; slot++) {
+      if (this.run[slot] !== decodeAndRun) return true;
+    }
+    return false;
+  }
+}

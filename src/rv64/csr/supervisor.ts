@@ -1,0 +1,84 @@
+/** Supervisor-mode CSRs (privileged specification, chapter "Supervisor-Level ISA", and extension "Sstc"). */
+import type { Hart } from '../hart.js';
+import { Interrupt, Mode } from '../trap.js';
+import {
+  COUNTER_BIT,
+  ENVCFG_FIOM,
+  MENVCFG_STCE,
+  MSTATUS_MXR,
+  MSTATUS_SIE,
+  MSTATUS_SPIE,
+  MSTATUS_SPP,
+  MSTATUS_SUM,
+  MSTATUS_UXL,
+  SATP_MODE_SV39,
+  Slot,
+} from './bits.js';
+import { type Csr, stored } from './csr.js';
+import { satpAllowed } from './machine.js';
+
+const SSTATUS_WRITABLE = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SUM | MSTATUS_MXR;
+const SSTATUS_VISIBLE = SSTATUS_WRITABLE | MSTATUS_UXL;
+
+const SSIP = 1n << BigInt(Interrupt.SupervisorSoftware);
+
+/** Below machine mode stimecmp needs menvcfg.STCE, and mcounteren.TM as time does. */
+const stimecmpAllowed = (h: Hart): boolean =>
+  h.mode === Mode.Machine ||
+  ((h.csr[Slot.menvcfg] & MENVCFG_STCE) !== 0n && ((h.csr[Slot.mcounteren] >> COUNTER_BIT.time) & 1n) !== 0n);
+
+export const supervisorCsrs: readonly Csr[] = [
+  {
+    name: 'sstatus',
+    number: 0x100,
+    read: (h) => h.csr[Slot.mstatus] & SSTATUS_VISIBLE,
+    write: (h, value) => {
+      h.csr[Slot.mstatus] = (h.csr[Slot.mstatus] & ~SSTATUS_WRITABLE) | (value & SSTATUS_WRITABLE);
+      h.updateContexts();
+      h.leave();
+    },
+  },
+  // sie and sip show the interrupts that are delegated; the others read 0 and keep their value.
+  {
+    name: 'sie',
+    number: 0x104,
+    read: (h) => h.csr[Slot.mie] & h.csr[Slot.mideleg],
+    write: (h, value) => {
+      const delegated = h.csr[Slot.mideleg];
+      h.csr[Slot.mie] = (h.csr[Slot.mie] & ~delegated) | (value & delegated);
+      h.leave();
+    },
+  },
+  stored('stvec', 0x105, { mask: ~2n }),
+  stored('scounteren', 0x106, { mask: 7n }),
+  stored('senvcfg', 0x10a, { mask: ENVCFG_FIOM }),
+  stored('sscratch', 0x140),
+  stored('sepc', 0x141, { mask: ~1n }),
+  stored('scause', 0x142),
+  stored('stval', 0x143),
+  {
+    name: 'sip',
+    number: 0x144,
+    read: (h) => BigInt(h.pending) & h.csr[Slot.mideleg],
+    write: (h, value) => {
+      const writable = SSIP & h.csr[Slot.mideleg];
+      h.csr[Slot.mip] = (h.csr[Slot.mip] & ~writable) | (value & writable);
+      h.leave();
+    },
+  },
+  stored('stimecmp', 0x14d, { changed: (h) => h.updateTimers(), allowed: stimecmpAllowed }),
+  {
+    name: 'satp',
+    number: 0x180,
+    read: (h) => h.csr[Slot.satp],
+    allowed: satpAllowed,
+    // A write with a mode that is not implemented has no effect at all (section "satp").
+    write: (h, value) => {
+      const mode = BigInt.asUintN(64, value) >> 60n;
+      if (mode !== 0n && mode !== SATP_MODE_SV39) return;
+      h.csr[Slot.satp] = value;
+      h.updateContexts();
+      h.leave();
+    },
+  },
+];

@@ -1,0 +1,106 @@
+/**
+ * The frames of RAM (pages of 4096 bytes) that are more than data: page tables, pages with decoded code, and pages
+ * that someone watches. Stores to such a frame are announced here first, so that what was derived from its old
+ * contents is dropped in time. All other frames are stored to without a word.
+ */
+import { PTE_BYTES, PTE_V } from '../sv39/pte.js';
+import { Tlb } from '../sv39/tlb.js';
+import { CodePage } from './code-page.js';
+import { HART_BYTES, MAX_HARTS, Offset, RAM_START, State, TLB_START } from './state.js';
+
+/** Why stores to a frame are announced; bits. */
+const TABLE = 1;
+const CODE = 2;
+const WATCHED = 4;
+
+export class Frames {
+  private readonly flags: Uint8Array;
+  private readonly code: (CodePage | undefined)[];
+  readonly tlb: Tlb;
+
+  /** Called when a store is about to change something that is being watched. */
+  onWatchedStore: (ramOffset: number, bytes: number) => void = () => {};
+  /** Called when a hart in the middle of a page must look again at what it executes. */
+  onChange: () => void = () => {};
+
+  constructor(private readonly state: State) {
+    const count = state.ramBytes / 4096;
+    this.flags = new Uint8Array(count);
+    this.code = new Array<CodePage | undefined>(count).fill(undefined);
+    const inUse = (context: number): boolean => {
+      for (let hart = 0; hart <= MAX_HARTS; hart++) {
+        const block = (hart * HART_BYTES) >>> 2;
+        if (state.words[block + (Offset.dataTlb >>> 2)] === context) return true;
+        if (state.words[block + (Offset.fetchTlb >>> 2)] === context) return true;
+      }
+      return false;
+    };
+    this.tlb = new Tlb(state.words, TLB_START, count, inUse, () => this.onChange());
+  }
+
+  /** True when stores to the frame need not be announced. */
+  isPlain(frame: number): boolean {
+    return this.flags[frame] === 0;
+  }
+
+  /** Announces a store of `bytes` bytes (within one frame) at an offset in RAM. */
+  beforeStore(ramOffset: number, bytes: number): void {
+    const frame = ramOffset >>> 12;
+    const flags = this.flags[frame];
+    if (flags === 0) return;
+    if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) {
+      this.flags[frame] &= ~TABLE;
+      this.tlb.forgetTable(frame);
+    }
+    if (flags & CODE && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes)) {
+      this.flags[frame] &= ~CODE;
+      this.code[frame] = undefined;
+      this.onChange();
+    }
+    if (flags & WATCHED) this.onWatchedStore(ramOffset, bytes);
+  }
+
+  /** The decoded instructions of a frame. */
+  codePage(frame: number): CodePage {
+    const known = this.code[frame];
+    if (known) return known;
+    const page = new CodePage();
+    this.code[frame] = page;
+    this.announce(frame, CODE);
+    return page;
+  }
+
+  /** Notes that a walk from `root` went through the table in a frame. */
+  noteTable(frame: number, root: number, level: number, base: number): void {
+    if (this.tlb.noteTable(frame, root, level, base)) this.announce(frame, TABLE);
+  }
+
+  /** Has every store to the frame reported through `onWatchedStore`. */
+  watch(frame: number): void {
+    this.announce(frame, WATCHED);
+  }
+
+  /** Drops everything that was derived from RAM, after RAM was replaced as a whole. */
+  forgetAll(): void {
+    for (let frame = 0; frame < this.flags.length; frame++) {
+      if (this.flags[frame] & TABLE) this.tlb.forgetTable(frame);
+      this.flags[frame] &= WATCHED;
+    }
+    this.code.fill(undefined);
+    this.tlb.flush();
+  }
+
+  private announce(frame: number, reason: number): void {
+    this.flags[frame] |= reason;
+    this.tlb.dropWriters(frame);
+  }
+
+  /** Nothing is ever derived from an entry that is not valid, so changing one needs no announcement. */
+  private changesValidPte(ramOffset: number, bytes: number): boolean {
+    const end = ramOffset + bytes;
+    for (let at = ramOffset & ~(PTE_BYTES - 1); at < end; at += PTE_BYTES) {
+      if (this.state.view.getUint8(RAM_START + at) & Number(PTE_V)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * All state of the machine that guest code touches lives at fixed offsets in one WebAssembly.Memory: registers,
+ * CSRs, TLBs and RAM. The interpreter sees it through typed arrays; translated code through loads and stores.
+ *
+ *     0             hart 0, hart 1, … hart 7, and a spare one for dry runs: HART_BYTES each
+ *     TLB_START     TLB_CONTEXTS × TLB_CONTEXT_BYTES (see sv39/tlb.ts); derived from the rest, never saved
+ *     RAM_START     guest RAM, as many 64 KiB pages as it needs
+ */
+import { TLB_BYTES } from '../sv39/tlb.js';
+
+export const MAX_HARTS = 8;
+/** Index of the hart that tries out what a guest would do (see machine/virtio-version.ts). */
+export const SPARE_HART = MAX_HARTS;
+
+export const HART_BYTES = 4096;
+const WASM_PAGE = 65_536;
+
+/** Byte offsets inside a hart's block. */
+export const Offset = {
+  /** x0 to x31, eight bytes each. */
+  x: 0,
+  /** Address of the instruction being executed, and of the one to execute next. */
+  pc: 256,
+  nextPc: 264,
+  /** Instructions that may still run before the hart must look around (32 bits, may reach -1). */
+  fuel: 272,
+  /** Privilege mode: 0 user, 1 supervisor, 3 machine. */
+  mode: 276,
+  /** 1 while wfi waits. */
+  waiting: 280,
+  /** Byte offset in the memory of the TLB context for loads and stores, and of that for fetches. */
+  dataTlb: 284,
+  fetchTlb: 288,
+  /** Offset in the memory of the bytes that lr reserved, or 0. */
+  reservation: 292,
+  /** Interrupt-pending bits driven by wires (MSIP, MEIP, SEIP); see trap.ts. */
+  lines: 296,
+  /** Traps taken since the last return from one. */
+  trapDepth: 300,
+  /** The hart's cycle count when fuel is used up (64-bit float, always an integer). */
+  cyclesAtEmpty: 304,
+  /** What to add to the cycle count for minstret and mcycle (64-bit integers). */
+  instretOffset: 312,
+  cycleOffset: 320,
+  /** CLINT's mtimecmp for this hart, in ticks. */
+  timeCompare: 328,
+  /** The CSRs that are storage, eight bytes each; see csr/bits.ts for their order. */
+  csr: 512,
+} as const;
+
+export const TLB_START =
+  (MAX_HARTS + 1) * HART_BYTES + (WASM_PAGE - (((MAX_HARTS + 1) * HART_BYTES) % WASM_PAGE));
+export const RAM_START = TLB_START + Math.ceil(TLB_BYTES / WASM_PAGE) * WASM_PAGE;
+
+/** The memory and its views. */
+export class State {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly view: DataView;
+  /** Guest RAM. */
+  readonly ram: Uint8Array;
+
+  /** `ramBytes` is a multiple of 4096. Throws RangeError where the host has not that much memory. */
+  constructor(readonly ramBytes: number) {
+    const pages = Math.ceil((RAM_START + ramBytes) / WASM_PAGE);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const { buffer } = this.memory;
+    this.bytes = new Uint8Array(buffer);
+    this.words = new Int32Array(buffer);
+    this.view = new DataView(buffer);
+    this.ram = new Uint8Array(buffer, RAM_START, ramBytes);
+  }
+
+  /** The block of one hart. */
+  hartBytes(hart: number): Uint8Array {
+    return this.bytes.subarray(hart * HART_BYTES, (hart + 1) * HART_BYTES);
+  }
+}
