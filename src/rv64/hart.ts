@@ -29,7 +29,7 @@ import type { Frames } from './frames.js';
 import { MemoryAccess } from './memory-access.js';
 import type { Run } from './row.js';
 import { HART_BYTES, Offset, type State } from './state.js';
-import { causeName, Cause, Interrupt, INTERRUPT_FLAG, INTERRUPT_PRIORITY, Mode, Trap } from './trap.js';
+import { Cause, Interrupt, INTERRUPT_FLAG, INTERRUPT_PRIORITY, Mode, Trap } from './trap.js';
 
 const PC = Offset.pc >>> 2;
 const NEXT = Offset.nextPc >>> 2;
@@ -45,6 +45,14 @@ const MAX_TRAP_DEPTH = 100_000;
 
 const PAGE_MASK = ~0xfff;
 
+/** The last of too many traps without a return. */
+export interface EndlessTrap {
+  readonly cause: bigint;
+  readonly value: bigint;
+  readonly pc: bigint;
+  readonly handler: bigint;
+}
+
 export class Hart extends MemoryAccess {
   /** pc and the pc after it, as 64-bit integers. */
   private readonly pcs: BigInt64Array;
@@ -59,8 +67,10 @@ export class Hart extends MemoryAccess {
   /** Stands in where PMP does not treat all of a page alike: nothing is kept in it. */
   private readonly uncachedPage = new CodePage();
 
-  /** What the hart did that it can never get out of, once it has. */
-  stuck: string | undefined;
+  private stopping = false;
+
+  /** Set once the hart is found to trap in its own trap handler for ever. */
+  stuck: EndlessTrap | undefined;
 
   constructor(
     index: number,
@@ -77,6 +87,19 @@ export class Hart extends MemoryAccess {
     this.counters = new BigInt64Array(buffer, block + Offset.instretOffset, 3);
   }
 
+  /** A copy of the hart's state; what is derived from it is left out. */
+  saveBlock(): Uint8Array {
+    const block = this.state.hartBytes(this.index).slice();
+    block.fill(0, Offset.dataTlb, Offset.fetchTlb + 4);
+    return block;
+  }
+
+  /** Takes back what `saveBlock` returned. */
+  loadBlock(block: Uint8Array): void {
+    this.state.hartBytes(this.index).set(block);
+    this.refresh();
+  }
+
   /** Puts the hart in its state after reset: machine mode, at `entry`, a0 = hart number, a1 = `a1`. */
   reset(entry: bigint, a1: bigint): void {
     this.state.hartBytes(this.index).fill(0);
@@ -91,7 +114,7 @@ export class Hart extends MemoryAccess {
   }
 
   /** Recomputes what is derived from the state, after it was replaced. */
-  refresh(): void {
+  private refresh(): void {
     this.stuck = undefined;
     this.pmp.update();
     this.updateContexts();
@@ -283,15 +306,10 @@ export class Hart extends MemoryAccess {
     const isVectored = (vector & 3n) === 1n && isInterrupt;
     this.nextPc = (vector & ~3n) + (isVectored ? BigInt(4 * code) : 0n);
     this.updateContexts();
-    if (++this.words[TRAP_DEPTH] > MAX_TRAP_DEPTH) this.explainEndlessTraps(cause, value);
-  }
-
-  private explainEndlessTraps(cause: bigint, value: bigint): void {
-    const hex = (address: bigint): string => '0x' + BigInt.asUintN(64, address).toString(16);
-    this.stuck =
-      `hart ${this.index} traps in its own trap handler for ever: ${causeName(cause)} ` +
-      `at pc ${hex(this.pc)} (trap value ${hex(value)}), handler at ${hex(this.nextPc)}`;
-    this.leave();
+    if (++this.words[TRAP_DEPTH] > MAX_TRAP_DEPTH) {
+      this.stuck = { cause, value, pc: this.pc, handler: this.nextPc };
+      this.leave();
+    }
   }
 
   returnFromMachine(): void {
@@ -334,11 +352,24 @@ export class Hart extends MemoryAccess {
 
   // ---- the loop -----------------------------------------------------------------------------------------
 
-  /** Runs until the cycle count reaches `until`, through idle time too. Ends early when the hart is stuck. */
-  run(until: number): void {
-    // A reservation does not outlive a slice: other harts may store while this one does not run.
+  /** Begins a slice. A reservation does not outlive one: other harts may have stored in the meantime. */
+  beginSlice(): void {
     this.words[RESERVATION] = 0;
-    while (this.cycles < until && this.stuck === undefined) {
+  }
+
+  /** Makes `run` return after the instruction being executed. */
+  stop(): void {
+    this.stopping = true;
+    this.leave();
+  }
+
+  /**
+   * Runs until the cycle count reaches `until`, through idle time too. Ends early when the hart is stuck, or on
+   * `stop`; may then be called again.
+   */
+  run(until: number): void {
+    this.stopping = false;
+    while (this.cycles < until && this.stuck === undefined && !this.stopping) {
       if (this.words[WAITING] !== 0) {
         if (this.isIdle) {
           this.idleUntil(Math.min(until, this.nextTimer));
@@ -354,6 +385,14 @@ export class Hart extends MemoryAccess {
       this.refuel(Math.min(until, this.nextTimer));
       this.execute();
     }
+    this.settle();
+  }
+
+  /** Writes the state in its one canonical form, so that equal states are equal bytes. */
+  private settle(): void {
+    this.cyclesAtEmpty[0] = this.cycles;
+    this.words[FUEL] = 0;
+    this.nextPc = this.pc;
   }
 
   /** Lets time pass without executing anything. */

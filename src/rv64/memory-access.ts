@@ -204,8 +204,8 @@ export class MemoryAccess {
     const virtual = this.address(low);
     const physical = this.translate(virtual, access, bytes);
     if (!this.isRam(physical, bytes)) throw new Trap(FAULTS[access].access, virtual);
-    if (access === 'write') this.frames.beforeStore(physical - this.bus.ramBase, bytes);
-    this.remember(low, physical, access);
+    if (access === 'write') this.beforeStore(low, physical, bytes);
+    else this.remember(low, physical, access);
     return this.hostOf(physical);
   }
 
@@ -237,9 +237,15 @@ export class MemoryAccess {
       if (!stored) throw new Trap(Cause.StoreAccess, virtual);
       return;
     }
-    this.frames.beforeStore(physical - this.bus.ramBase, bytes);
-    this.remember(low, physical, 'write');
+    this.beforeStore(low, physical, bytes);
     this.poke(physical, bytes, value);
+  }
+
+  /** Announces a store, or sees to it that the next one to this page need not be. */
+  private beforeStore(low: number, physical: number, bytes: number): void {
+    if (this.frames.isPlain(this.frameOf(physical))) this.remember(low, physical, 'write');
+    // Not both: the store may be about to change the very table that translated it.
+    else this.frames.beforeStore(physical - this.bus.ramBase, bytes);
   }
 
   /** A misaligned access over two pages: both must translate before a byte moves. */
@@ -323,7 +329,6 @@ export class MemoryAccess {
   /** Keeps a translation in the TLB where one entry can stand for the whole page. */
   private remember(low: number, physical: number, access: Access): void {
     const frame = this.frameOf(physical);
-    if (access === 'write' && !this.frames.isPlain(frame)) return;
     const mode = access === 'execute' ? this.mode : this.dataMode;
     if (!this.pmp.allows(physical - (physical % 4096), 4096, access, mode)) return;
     const tag = access === 'read' ? Tag.read : access === 'write' ? Tag.write : Tag.fetch;

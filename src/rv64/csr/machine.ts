@@ -89,6 +89,10 @@ export const machineCsrs: readonly Csr[] = [
   stored('menvcfg', 0x30a, { mask: MENVCFG_STCE | ENVCFG_FIOM, changed: (h) => h.updateTimers() }),
   constant('mcountinhibit', 0x320, 0n),
 
+  // A part without triggers: the selector is hard-wired, and what it selects has type 0, "no trigger here"
+  // (debug specification, "Trigger Module").
+  ...['tselect', 'tdata1', 'tdata2', 'tdata3'].map((name, i) => constant(name, 0x7a0 + i, 0n)),
+
   stored('mscratch', 0x340),
   stored('mepc', 0x341, { mask: ~1n }),
   stored('mcause', 0x342),
