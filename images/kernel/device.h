@@ -24,7 +24,8 @@ void console_interrupt(int character);
 void console_put(int character);
 
 void uart_init(void);
-void uart_put_now(int character);                // waits for the device; for the kernel's own printing
+void uart_put_now(int byte);                     // waits for the device; for the kernel's own printing
+bool uart_at_line_start(void);                   // whether the last byte written was a newline
 void uart_write(const char *bytes, int length);  // sleeps while the device is busy
 void uart_interrupt(void);
 

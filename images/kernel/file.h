@@ -3,14 +3,9 @@
 // A struct file is shared by all descriptors that dup and fork made of it, and by the mmap regions that map it. All
 // functions but file_table_init and file_share may sleep.
 #pragma once
+#include "fs_interface.h"
 #include <stdbool.h>
 #include <stdint.h>
-
-#define O_RDONLY 0x000
-#define O_WRONLY 0x001
-#define O_RDWR 0x002
-#define O_CREATE 0x200
-#define O_TRUNC 0x400
 
 struct inode;
 struct pipe;

@@ -14,6 +14,7 @@
 // - Who locks two inodes locks the directory first and then what is in it.
 // - All of these may sleep: call them from a process that holds no spinlock.
 #pragma once
+#include "fs_interface.h"
 #include "lock.h"
 #include "param.h"
 #include <stdbool.h>
@@ -26,13 +27,6 @@
 #define DIRECT_BLOCKS 12
 #define INDIRECT_BLOCKS (BLOCK_SIZE / sizeof(uint32_t))
 #define MAX_FILE_BLOCKS (DIRECT_BLOCKS + INDIRECT_BLOCKS)
-
-#define NAME_LENGTH 14 // a name of just this length has no final zero in its directory entry
-
-// Values of an inode's type; 0 marks a free inode.
-#define T_DIRECTORY 1
-#define T_FILE 2
-#define T_DEVICE 3
 
 // Blocks that one transaction may change, and that the log's header can list.
 #define TRANSACTION_BLOCKS 10
@@ -61,20 +55,6 @@ struct disk_inode {
   int16_t links; // directory entries that name this inode; a directory's own `.` does not count
   uint32_t size; // in bytes
   uint32_t blocks[DIRECT_BLOCKS + 1]; // 0 where there is none; the last one lists INDIRECT_BLOCKS more
-};
-
-struct directory_entry {
-  uint16_t inode; // 0 marks a free entry
-  char name[NAME_LENGTH];
-};
-
-// What fstat copies out.
-struct stat {
-  int32_t device;
-  uint32_t inode;
-  int16_t type;
-  int16_t links;
-  uint64_t size;
 };
 
 // An inode in memory: there is one for each number in use. While it has references it stays in the table, and on

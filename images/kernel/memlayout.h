@@ -27,7 +27,7 @@
 #define BOOT_MEMORY_END (KERNBASE + 4 * 1024 * 1024L)
 
 #define PAGE_SIZE 4096
-#define MAXVA (1L << 38) // one past the highest address: half of Sv39's space, so that no sign extension occurs
+#define MAXVA 0x4000000000 // one past the highest address: half of Sv39's space, so that no sign extension occurs
 #define TRAMPOLINE (MAXVA - PAGE_SIZE)
 #define TRAPFRAME (TRAMPOLINE - PAGE_SIZE)
 #define MMAP_TOP (TRAPFRAME - PAGE_SIZE)

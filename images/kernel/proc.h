@@ -28,7 +28,6 @@ struct cpu {
   struct context scheduler;
   int off_depth;               // interrupts_push_off calls not yet popped
   bool interrupts_were_on;     // before the first of them
-  const struct spinlock *last; // the lock taken last, for post-mortems
 };
 
 enum process_state { UNUSED, CREATED, SLEEPING, RUNNABLE, RUNNING, ZOMBIE };
@@ -47,6 +46,7 @@ struct process {
   uint64_t kernel_stack;        // lowest address
   uint64_t size;                // bytes of memory from 0 to the end of the heap
   pagetable_t page_table;       // of the user's address space
+  int last_hart;                // whose TLB may hold its pages; -1 after a change of page table
   struct trapframe *trapframe;  // kernel address of the frame mapped at TRAPFRAME
   struct context context;       // where it goes on in the kernel
   struct region *regions;       // mmap regions, by ascending address
@@ -71,6 +71,7 @@ bool process_killed(struct process *process);
 void processes_init(void);
 void first_process(void);
 void scheduler(void) __attribute__((noreturn));
+void leave_hart(void); // to the scheduler; see sched.c
 void yield(void); // gives other processes a turn
 int fork(void);
 void exit(int status) __attribute__((noreturn));

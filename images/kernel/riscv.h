@@ -49,8 +49,11 @@
 #define PTE_TO_PA(pte) ((((uint64_t)(pte)) >> 10) << 12)
 #define VPN(va, level) ((((uint64_t)(va)) >> (12 + 9 * (level))) & 0x1ff)
 
+// satp: mode, address space identifier, frame of the root table. TLB entries carry the identifier they were made
+// under. 0 is the kernel's; the process in slot i has i + 1.
 #define SATP_SV39 (8L << 60)
-#define MAKE_SATP(page_table) (SATP_SV39 | (((uint64_t)(page_table)) >> 12))
+#define SATP_ASID_SHIFT 44
+#define MAKE_SATP(asid, page_table) (SATP_SV39 | (uint64_t)(asid) << SATP_ASID_SHIFT | (uint64_t)(page_table) >> 12)
 
 static inline void interrupts_on(void) { set_csr(sstatus, SSTATUS_SIE); }
 static inline void interrupts_off(void) { clear_csr(sstatus, SSTATUS_SIE); }
@@ -58,3 +61,9 @@ static inline int interrupts_are_on(void) { return (read_csr(sstatus) & SSTATUS_
 
 // Orders earlier stores to page tables before later translations on this hart, for every address.
 static inline void flush_tlb(void) { asm volatile("sfence.vma zero, zero" ::: "memory"); }
+
+// The same for one page, of any address space.
+static inline void flush_page(uint64_t va) { asm volatile("sfence.vma %0, zero" ::"r"(va) : "memory"); }
+
+// The same for all pages of one address space.
+static inline void flush_asid(uint64_t asid) { asm volatile("sfence.vma zero, %0" ::"r"(asid) : "memory"); }

@@ -15,5 +15,6 @@ int fetch_word(uint64_t address, uint64_t *word);
 int fetch_string(uint64_t address, char *buffer, int size);
 
 void system_call(void);
+void sysmem_init(void);
 extern volatile uint32_t ticks; // since boot, guarded by ticks_lock
 extern struct spinlock ticks_lock;

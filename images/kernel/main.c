@@ -1,0 +1,52 @@
+// Where every hart arrives in supervisor mode, with physical addresses and interrupts off. Hart 0 builds the
+// system while the others wait.
+#include "device.h"
+#include "file.h"
+#include "fs.h"
+#include "memory.h"
+#include "print.h"
+#include "proc.h"
+#include "syscall.h"
+#include "trap.h"
+
+static volatile bool started;
+
+static void boot(void) {
+  boot_page_table_init();
+  boot_alloc_init();
+  uart_init();
+  print_init();
+  printf("rvemu teaching kernel\n");
+  check_free_list(); // now, while it is short
+  kvm_init();
+  kvminithart();
+  check_vm();
+  alloc_init();
+  kmalloc_init();
+  mmap_init();
+  sysmem_init();
+  printf("%ld frames of %d bytes free\n", free_frames(), PAGE_SIZE);
+  console_init();
+  plic_init();
+  disk_init();
+  trap_init();
+  processes_init();
+  buffer_init();
+  inode_table_init();
+  file_table_init();
+  first_process();
+}
+
+void main(void) {
+  if (hart_id() == 0) {
+    boot();
+    __atomic_store_n(&started, true, __ATOMIC_RELEASE);
+  } else {
+    while (!__atomic_load_n(&started, __ATOMIC_ACQUIRE))
+      ;
+    kvminithart();
+  }
+  trap_init_hart();
+  plic_init_hart();
+  scheduler();
+}
