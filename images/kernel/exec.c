@@ -70,7 +70,8 @@ static int load_program(struct image *image, struct inode *inode) {
     struct elf_segment segment;
     if (!read_exactly(inode, &segment, elf.segments_offset + i * sizeof segment, sizeof segment))
       return -1;
-    if (segment.type == SEGMENT_LOAD && load_segment(image, inode, &segment) < 0)
+    bool is_loaded = segment.type == SEGMENT_LOAD && segment.memory_size > 0;
+    if (is_loaded && load_segment(image, inode, &segment) < 0)
       return -1;
   }
   return 0;

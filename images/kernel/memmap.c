@@ -3,39 +3,52 @@
 #include "print.h"
 #include "riscv.h"
 
-// Neighbouring pages with the same permissions, which are printed as one line.
+// Pages with the same permissions at equal distances, which are printed as one line: neighbours, or the kernel's
+// stacks with a guard page before each.
 struct run {
-  uint64_t start, end;
+  uint64_t first, last; // pages
+  uint64_t count, stride;
   uint64_t first_pa, last_pa;
   int perm;
-  bool in_order; // whether the frames follow one another too
+  bool in_order; // whether the frames follow one another
 };
 
 static void print_run(const struct run *run) {
-  if (run->start == run->end)
+  if (run->count == 0)
     return;
   char flags[] = "----";
   for (int i = 0; i < 4; i++)
     if (run->perm & (PTE_R << i))
       flags[i] = "rwxu"[i];
-  uint64_t pages = (run->end - run->start) / PAGE_SIZE;
-  printf("    0x%lx-0x%lx %s %ld page%s", run->start, run->end - 1, flags, pages, pages == 1 ? "" : "s");
+  printf("    0x%lx-0x%lx %s %ld page%s", run->first, run->last + PAGE_SIZE - 1, flags, run->count,
+         run->count == 1 ? "" : "s");
+  if (run->stride > PAGE_SIZE)
+    printf(", %ld apart", run->stride);
   if (run->in_order)
     printf(" -> 0x%lx\n", run->first_pa);
   else
     printf(" -> frames in no order\n");
 }
 
+static bool belongs_to(const struct run *run, uint64_t va, int perm) {
+  if (run->count == 0 || perm != run->perm)
+    return false;
+  uint64_t stride = va - run->last;
+  return run->count == 1 ? stride <= 2 * PAGE_SIZE : stride == run->stride;
+}
+
 static void add_page(struct run *run, uint64_t va, pte_t pte) {
   uint64_t pa = PTE_TO_PA(pte);
   int perm = pte & (PTE_R | PTE_W | PTE_X | PTE_U);
-  if (run->start == run->end || va != run->end || perm != run->perm) {
+  if (belongs_to(run, va, perm)) {
+    run->stride = va - run->last;
+    run->in_order &= pa == run->last_pa + PAGE_SIZE;
+  } else {
     print_run(run);
-    *run = (struct run){.start = va, .first_pa = pa, .perm = perm, .in_order = true};
-  } else if (pa != run->last_pa + PAGE_SIZE) {
-    run->in_order = false;
+    *run = (struct run){.first = va, .first_pa = pa, .perm = perm, .in_order = true};
   }
-  run->end = va + PAGE_SIZE;
+  run->count++;
+  run->last = va;
   run->last_pa = pa;
 }
 
