@@ -5,117 +5,14 @@
 // munmap cuts a region into share too; the last of them to go frees the pages. Pages of a file are read at the first
 // touch. A shared one is read-only until the first store to it: so its W bit tells that it must go back to the file
 // when it is unmapped.
+#include "region.h"
 #include "fault.h"
 #include "file.h"
 #include "fs.h"
-#include "memory.h"
-#include "print.h"
 #include "proc.h"
 #include "riscv.h"
 #include "string.h"
 #include "syscall_numbers.h"
-
-#define SHARED_PAGES (PAGE_SIZE / sizeof(void *)) // limit of a shared region: its frames' addresses fill one frame
-
-struct shared {
-  struct sleeplock lock; // guards frames[]
-  int references;        // guarded by references_lock
-  void **frames;         // by page of the mapping, 0 where there is none yet
-};
-
-struct region {
-  struct region *next;
-  uint64_t start, length; // page-aligned
-  int prot, flags;
-  struct file *file;     // 0 if anonymous
-  uint64_t offset;       // in the file, of start
-  struct shared *shared; // 0 if private
-  uint64_t first_page;   // in shared->frames, of start
-};
-
-static struct spinlock references_lock;
-
-void mmap_init(void) { spinlock_init(&references_lock, "mmap"); }
-
-static uint64_t region_end(const struct region *region) { return region->start + region->length; }
-
-uint64_t mmap_lowest(const struct process *process) { return process->regions ? process->regions->start : MMAP_TOP; }
-
-static struct shared *shared_create(void) {
-  struct shared *shared = kmalloc(sizeof *shared);
-  if (shared == 0)
-    return 0;
-  sleeplock_init(&shared->lock, "shared mapping");
-  shared->references = 1;
-  shared->frames = kalloc();
-  if (shared->frames == 0) {
-    kmfree(shared);
-    return 0;
-  }
-  memset(shared->frames, 0, PAGE_SIZE);
-  return shared;
-}
-
-static void shared_change(struct shared *shared, int by) {
-  acquire(&references_lock);
-  int references = shared->references += by;
-  release(&references_lock);
-  if (references > 0)
-    return;
-  for (uint64_t page = 0; page < SHARED_PAGES; page++)
-    if (shared->frames[page])
-      kfree(shared->frames[page]);
-  kfree(shared->frames);
-  kmfree(shared);
-}
-
-// A copy of a region's description, with references of its own. 0 if memory is out.
-static struct region *region_clone(const struct region *region) {
-  struct region *clone = kmalloc(sizeof *clone);
-  if (clone == 0)
-    return 0;
-  *clone = *region;
-  if (clone->file)
-    file_share(clone->file);
-  if (clone->shared)
-    shared_change(clone->shared, 1);
-  return clone;
-}
-
-static void region_free(struct region *region) {
-  if (region->file)
-    file_close(region->file);
-  if (region->shared)
-    shared_change(region->shared, -1);
-  kmfree(region);
-}
-
-// Moves a region's start up.
-static void region_cut_front(struct region *region, uint64_t bytes) {
-  region->start += bytes;
-  region->length -= bytes;
-  region->offset += bytes;
-  region->first_page += bytes / PAGE_SIZE;
-}
-
-// Where a region of this length can go: at the hint, if that is free, else in the highest gap. 0 if there is none.
-static uint64_t find_place(const struct process *process, uint64_t hint, uint64_t length) {
-  uint64_t lowest = PAGE_ROUND_UP(process->size) + PAGE_SIZE; // a gap, so that overrunning the heap is a fault
-  uint64_t gap = lowest, found = 0;
-  for (const struct region *region = process->regions;; region = region->next) {
-    uint64_t gap_end = region ? region->start : MMAP_TOP;
-    if (hint >= gap && hint < gap_end && gap_end - hint >= length)
-      return hint;
-    if (gap_end >= gap && gap_end - gap >= length)
-      found = gap_end - length;
-    if (region == 0)
-      break;
-    gap = region_end(region);
-  }
-  if (FAULT(MMAP_OVERLAP) && process->regions)
-    return process->regions->start;
-  return found;
-}
 
 static bool file_allows(const struct file *file, int prot, int flags) {
   if (file == 0 || file->kind != FILE_INODE || !file->readable)
@@ -160,9 +57,6 @@ PROBE_POINT uint64_t mmap(uint64_t hint, uint64_t length, int prot, int flags, s
   return start;
 }
 
-// Whether stores to a region's pages must be noticed.
-static bool is_tracked(const struct region *region) { return region->shared && region->file; }
-
 // Writes a page back to the file it came from, as far as the file reaches.
 static void write_back(const struct region *region, uint64_t va, uint64_t pa) {
   uint64_t offset = region->offset + (va - region->start);
@@ -182,18 +76,10 @@ static void unmap_pages(struct process *process, const struct region *region, ui
     pte_t *pte = walk(process->page_table, va, 0);
     if (pte == 0 || !(*pte & PTE_V))
       continue; // never touched
-    if (is_tracked(region) && (*pte & PTE_W) && !FAULT(NO_WRITE_BACK))
+    if (region_is_tracked(region) && (*pte & PTE_W) && !FAULT(NO_WRITE_BACK))
       write_back(region, va, PTE_TO_PA(*pte));
     uvmunmap(process->page_table, va, 1, region->shared == 0);
   }
-}
-
-// The region that holds an address, or 0.
-static struct region *find_region(const struct process *process, uint64_t va) {
-  for (struct region *region = process->regions; region; region = region->next)
-    if (va >= region->start && va < region_end(region))
-      return region;
-  return 0;
 }
 
 static bool is_mapped(const struct process *process, uint64_t start, uint64_t end) {
@@ -253,109 +139,6 @@ PROBE_POINT int munmap(uint64_t address, uint64_t length) {
   return 0;
 }
 
-static bool allows(const struct region *region, enum access access) {
-  if (FAULT(MMAP_PROT_IGNORED))
-    return true;
-  if (access == ACCESS_EXECUTE)
-    return region->prot & PROT_EXEC;
-  if (access == ACCESS_WRITE)
-    return region->prot & PROT_WRITE;
-  return region->prot & (PROT_READ | PROT_WRITE); // the hardware has no write-only pages
-}
-
-static int page_perm(const struct region *region, enum access access) {
-  int prot = FAULT(MMAP_PROT_IGNORED) ? PROT_READ | PROT_WRITE | PROT_EXEC : region->prot;
-  int perm = PTE_U;
-  if (prot & (PROT_READ | PROT_WRITE))
-    perm |= PTE_R;
-  if ((prot & PROT_WRITE) && (access == ACCESS_WRITE || !is_tracked(region)))
-    perm |= PTE_W;
-  if (prot & PROT_EXEC)
-    perm |= PTE_X;
-  return perm;
-}
-
-// A new frame with what belongs on the page at va: the file's bytes, zeros after its end. 0 if memory is out or the
-// file cannot be read.
-static void *make_page(const struct region *region, uint64_t va) {
-  void *frame = kalloc();
-  if (frame == 0)
-    return 0;
-  memset(frame, 0, PAGE_SIZE);
-  if (region->file == 0)
-    return frame;
-  uint64_t offset = region->offset + (va - region->start);
-  struct inode *inode = region->file->inode;
-  inode_lock(inode);
-  int count = offset < inode->disk.size ? inode_read(inode, false, (uint64_t)frame, offset, PAGE_SIZE) : 0;
-  inode_unlock(inode);
-  if (count < 0) {
-    kfree(frame);
-    return 0;
-  }
-  return frame;
-}
-
-// The frame for the page at va; a shared region's is made by whoever touches it first.
-static void *find_page(const struct region *region, uint64_t va) {
-  if (region->shared == 0)
-    return make_page(region, va);
-  uint64_t page = region->first_page + (va - region->start) / PAGE_SIZE;
-  sleeplock_acquire(&region->shared->lock);
-  void *frame = region->shared->frames[page];
-  if (frame == 0)
-    frame = region->shared->frames[page] = make_page(region, va);
-  sleeplock_release(&region->shared->lock);
-  return frame;
-}
-
-// The first store to a tracked page. -1 if the page was writable already, so that the fault has another reason.
-static int make_writable(pte_t *pte, uint64_t va) {
-  if (*pte & PTE_W)
-    return -1;
-  *pte |= PTE_W;
-  if (!FAULT(NO_FENCE_AFTER_PERMISSION))
-    flush_page(va);
-  return 0;
-}
-
-// Makes the page at va present, or writable, if it lies in a region that allows the access. Returns 0, or -1 if the
-// access is an error, or memory is out.
-int mmap_fault(struct process *process, uint64_t va, enum access access) {
-  va = PAGE_ROUND_DOWN(va);
-  const struct region *region = find_region(process, va);
-  if (region == 0 || !allows(region, access))
-    return -1;
-  pte_t *pte = walk(process->page_table, va, 0);
-  if (pte && (*pte & PTE_V))
-    return access == ACCESS_WRITE ? make_writable(pte, va) : -1;
-  void *frame = find_page(region, va);
-  if (frame == 0)
-    return -1;
-  if (mappages(process->page_table, va, PAGE_SIZE, (uint64_t)frame, page_perm(region, access)) < 0) {
-    if (region->shared == 0)
-      kfree(frame);
-    return -1;
-  }
-  flush_page(va);
-  if (region->prot & PROT_EXEC)
-    process->last_hart = -1; // so that user_return fences the instructions too
-  return 0;
-}
-
-void user_prefault(uint64_t address, uint64_t length, bool write) {
-  struct process *process = current_process();
-  if (process->regions == 0 || address + length < address)
-    return;
-  for (uint64_t va = PAGE_ROUND_DOWN(address); va < address + length && va < MMAP_TOP; va += PAGE_SIZE) {
-    pte_t *pte = walk(process->page_table, va, 0);
-    if (pte && (*pte & PTE_V) && (!write || (*pte & PTE_W)))
-      continue;
-    if (mmap_fault(process, va, write ? ACCESS_WRITE : ACCESS_READ) < 0)
-      return; // copyin and copyout will stop here
-  }
-}
-
 // Copies the pages that a process has made of a private region.
 static int copy_pages(struct process *parent, struct process *child, const struct region *region) {
   for (uint64_t va = region->start; va < region_end(region); va += PAGE_SIZE) {
@@ -366,7 +149,7 @@ static int copy_pages(struct process *parent, struct process *child, const struc
     if (frame == 0)
       return -1;
     memmove(frame, (void *)PTE_TO_PA(*pte), PAGE_SIZE);
-    if (mappages(child->page_table, va, PAGE_SIZE, (uint64_t)frame, page_perm(region, ACCESS_WRITE)) < 0) {
+    if (mappages(child->page_table, va, PAGE_SIZE, (uint64_t)frame, region_perm(region, ACCESS_WRITE)) < 0) {
       kfree(frame);
       return -1;
     }
