@@ -17,19 +17,19 @@ const isMapping = (name: string): boolean => /^(\$[xd]|\.L)/.test(name);
 /** The addresses from `start` up to `end` that a symbol names. */
 interface NamedRange {
   readonly start: bigint;
-  end: bigint;
+  readonly end: bigint;
   readonly symbol: ElfSymbol;
 }
 
 /** A kernel's symbols. Addresses are 64-bit values; a negative one is taken as its unsigned equal. */
 export class SymbolTable {
-  /** In order of address, disjoint. */
+  /** In order of address; no two start at the same one. */
   private readonly ranges: readonly NamedRange[];
   private readonly byName = new Map<string, ElfSymbol>();
 
   constructor(symbols: readonly ElfSymbol[]) {
     const named = symbols.filter((symbol) => !isMapping(symbol.name)).sort(byAddressThenPreference);
-    this.ranges = disjointRanges(named);
+    this.ranges = decidingRanges(named);
     for (const symbol of named) {
       const known = this.byName.get(symbol.name);
       if (known === undefined || byPreference(symbol, known) < 0) this.byName.set(symbol.name, symbol);
@@ -77,44 +77,20 @@ const byAddressThenPreference = (a: ElfSymbol, b: ElfSymbol): number =>
   a.address < b.address ? -1 : a.address > b.address ? 1 : byPreference(a, b);
 
 /**
- * Gives every address at most one symbol. A symbol names as many bytes as it says; one that does not say (a label
- * in assembly) goes on to the next symbol of its rank or better, or to the end of its section, and names at least
- * its own address. What begins inside a better or equal symbol of known size, as a label in a function does, is
- * part of that; a better symbol cuts a worse one short.
+ * The symbols that name addresses, of which the last one to start at or before an address decides. A symbol names
+ * as many bytes as it says; one that does not say (a label in assembly) goes on to the end of its section, and
+ * names at least its own address. Left out is what begins where a better symbol does, or inside one of a better
+ * kind: a label in a function is part of the function.
  */
-function disjointRanges(sorted: readonly ElfSymbol[]): NamedRange[] {
-  const ends = endsOf(sorted);
+function decidingRanges(sorted: readonly ElfSymbol[]): NamedRange[] {
   const ranges: NamedRange[] = [];
-  sorted.forEach((symbol, index) => {
+  for (const symbol of sorted) {
+    const { address, size, sectionEnd, kind } = symbol;
     const last = ranges[ranges.length - 1];
-    if (last !== undefined && last.end > symbol.address) {
-      if (last.start === symbol.address || RANK[last.symbol.kind] < RANK[symbol.kind]) return;
-      last.end = symbol.address;
-    }
-    ranges.push({ start: symbol.address, end: ends[index], symbol });
-  });
-  return ranges;
-}
-
-/** Where each symbol ends, were it alone with those of its rank or better; never at or before its own address. */
-function endsOf(sorted: readonly ElfSymbol[]): bigint[] {
-  const ends: bigint[] = new Array<bigint>(sorted.length);
-  /** By rank: the lowest address above the current one at which a symbol of that rank or better begins. */
-  const next: (bigint | undefined)[] = [undefined, undefined, undefined];
-  for (let index = sorted.length - 1; index >= 0;) {
-    const { address } = sorted[index];
-    let first = index;
-    while (first > 0 && sorted[first - 1].address === address) first--;
-    for (let at = first; at <= index; at++) {
-      const { size, kind, sectionEnd } = sorted[at];
-      const following = next[RANK[kind]];
-      let end = sectionEnd;
-      if (following !== undefined && following < end) end = following;
-      if (size > 0n) end = address + size;
-      ends[at] = end > address ? end : address + 1n;
-    }
-    for (let at = first; at <= index; at++) next.fill(address, RANK[sorted[at].kind]);
-    index = first - 1;
+    if (last !== undefined && last.start === address) continue;
+    if (last !== undefined && last.end > address && RANK[last.symbol.kind] < RANK[kind]) continue;
+    const end = size > 0n ? address + size : sectionEnd;
+    ranges.push({ start: address, end: end > address ? end : address + 1n, symbol });
   }
-  return ends;
+  return ranges;
 }
