@@ -40,7 +40,9 @@ describe('an address', () => {
   test('between labels of assembly belongs to the one before, up to the next symbol or the end of the section', () => {
     const code = [symbol('swtch', 0x1000), symbol('uservec', 0x1080), symbol('main', 0x1100, 0x10)];
     expect(describeAll(code, 0x107e, 0x10fe, 0x1110)).toEqual(['swtch+0x7e', 'uservec+0x7e', '0x1110']);
-    expect(describeAll([symbol('main', 0x1000, 0x10), symbol('swtch', 0x1020)], 0x1024)).toEqual(['swtch+0x4']);
+    expect(describeAll([symbol('main', 0x1000, 0x10), symbol('swtch', 0x1020)], 0x1024)).toEqual([
+      'swtch+0x4',
+    ]);
     expect(describeAll([symbol('timervec', 0x8ff0)], 0x8fff, 0x9000)).toEqual(['timervec+0xf', '0x9000']);
   });
 
