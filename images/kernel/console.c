@@ -9,7 +9,7 @@
 
 #define CONTROL(letter) ((letter) - '@')
 #define DELETE 0x7f
-#define INPUT_SIZE 128 // a power of two: the indices run through the whole of uint32_t
+#define INPUT_SIZE 4096 // room to type ahead; a power of two: the indices run through the whole of uint32_t
 #define WRITE_CHUNK 64
 
 static struct {

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "print.h"
 #include "proc.h"
+#include "riscv.h"
 #include "syscall.h"
 #include "trap.h"
 
@@ -37,13 +38,20 @@ static void boot(void) {
   first_process();
 }
 
+// Waits until hart 0 is done, waking up now and then to look: the timer ends a wfi even with interrupts off.
+static void wait_for_boot(void) {
+  while (!__atomic_load_n(&started, __ATOMIC_ACQUIRE)) {
+    write_csr(stimecmp, read_csr(time) + TICK_CYCLES / 10);
+    asm volatile("wfi");
+  }
+}
+
 void main(void) {
   if (hart_id() == 0) {
     boot();
     __atomic_store_n(&started, true, __ATOMIC_RELEASE);
   } else {
-    while (!__atomic_load_n(&started, __ATOMIC_ACQUIRE))
-      ;
+    wait_for_boot();
     kvminithart();
   }
   trap_init_hart();

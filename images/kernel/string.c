@@ -10,6 +10,7 @@ void *memset(void *destination, int byte, size_t length) {
     *next++ = (uint8_t)byte;
   uint64_t word = (uint8_t)byte * 0x0101010101010101UL;
   for (; last - next >= 64; next += 64)
+#pragma GCC unroll 8
     for (int i = 0; i < 8; i++)
       ((uint64_t *)next)[i] = word;
   while (next < last)
