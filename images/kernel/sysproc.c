@@ -20,7 +20,7 @@ uint64_t sys_getpid(void) { return current_process()->pid; }
 // Returns where the heap ended before.
 uint64_t sys_sbrk(void) {
   uint64_t size = current_process()->size;
-  return grow(argument_int(0)) < 0 ? (uint64_t)-1 : size;
+  return grow(argument(0)) < 0 ? (uint64_t)-1 : size;
 }
 
 uint64_t sys_sleep(void) {
