@@ -14,6 +14,7 @@
  */
 
 import type { Clock, Device, Width } from './device.js';
+import { withWord, wordOf } from './words.js';
 
 /** What the CLINT drives in one hart. */
 export interface ClintHart {
@@ -53,8 +54,8 @@ export class Clint implements Device {
   load(offset: number, width: Width): number {
     if (width !== 4 || offset >= END) return 0;
     if (offset < MTIMECMP) return this.softwareInterrupts[offset >> 2] ? 1 : 0;
-    if (offset < MTIME) return half(this.timerCompares[(offset - MTIMECMP) >> 3] ?? 0n, offset);
-    return half(this.clock.ticks(), offset);
+    if (offset < MTIME) return wordOf(this.timerCompares[(offset - MTIMECMP) >> 3] ?? 0n, offset);
+    return wordOf(this.clock.ticks(), offset);
   }
 
   store(offset: number, width: Width, value: number): void {
@@ -64,7 +65,7 @@ export class Clint implements Device {
     } else if (offset < MTIME) {
       this.storeTimerCompare((offset - MTIMECMP) >> 3, offset, value);
     } else {
-      this.clock.setTicks(withHalf(this.clock.ticks(), offset, value));
+      this.clock.setTicks(withWord(this.clock.ticks(), offset, value));
     }
   }
 
@@ -76,7 +77,7 @@ export class Clint implements Device {
 
   private storeTimerCompare(hart: number, offset: number, value: number): void {
     if (hart >= this.harts.length) return;
-    this.timerCompares[hart] = withHalf(this.timerCompares[hart], offset, value);
+    this.timerCompares[hart] = withWord(this.timerCompares[hart], offset, value);
     this.harts[hart].setTimerCompare(this.timerCompares[hart]);
   }
 
@@ -98,16 +99,4 @@ export class Clint implements Device {
       hart.setTimerCompare(this.timerCompares[index]);
     });
   }
-}
-
-/** The word of `pair` that lies at `offset`: the low one at multiples of eight, the high one four bytes on. */
-function half(pair: bigint, offset: number): number {
-  return Number(BigInt.asUintN(32, offset & 4 ? pair >> 32n : pair));
-}
-
-/** `pair` with the word at `offset` replaced by `value`. */
-function withHalf(pair: bigint, offset: number, value: number): bigint {
-  const high = offset & 4 ? BigInt(value) : pair >> 32n;
-  const low = offset & 4 ? BigInt.asUintN(32, pair) : BigInt(value);
-  return (high << 32n) | low;
 }
