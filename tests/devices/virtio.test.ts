@@ -628,7 +628,7 @@ describe('a guest that does anything at all', () => {
   const address = fc.oneof(
     {
       weight: 6,
-      arbitrary: fc.integer({ min: 0, max: RAM_BYTES }).map((offset) => BigInt(RAM_BASE + offset)),
+      arbitrary: fc.integer({ min: 0, max: 0x4000 }).map((offset) => BigInt(RAM_BASE + offset)),
     },
     { weight: 2, arbitrary: fc.constantFrom(DESCRIPTORS, AVAILABLE, USED).map(BigInt) },
     { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }) },
@@ -659,7 +659,7 @@ describe('a guest that does anything at all', () => {
         (chosen, descriptors, heads, type, sector) => {
           const { driver } = buildStarted({ version: chosen });
           // Wherever the chains begin, they find a header as likely as not.
-          for (let at = 0x2000; at < RAM_BYTES; at += 16) driver.header(type, sector, RAM_BASE + at);
+          for (let at = 0x2000; at < 0x4000; at += 16) driver.header(type, sector, RAM_BASE + at);
           driver.describe(descriptors);
           heads.forEach((head) => driver.offer(head));
           driver.notify();
@@ -690,7 +690,7 @@ describe('a guest that does anything at all', () => {
           perform(device, after);
         }
         expect(copy.line.calls).toEqual(original.line.calls);
-        expect(copy.ram.bytes).toEqual(original.ram.bytes);
+        expect(Buffer.compare(copy.ram.bytes, original.ram.bytes)).toBe(0);
         expect(copy.device.state()).toEqual(original.device.state());
         expect(perform(copy.device, after)).toEqual(perform(original.device, after));
         expect(sectorOf(copy.store, 3)).toEqual(sectorOf(original.store, 3));
