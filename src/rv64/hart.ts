@@ -53,6 +53,14 @@ export interface EndlessTrap {
   readonly handler: bigint;
 }
 
+/** Someone who watches a hart at work; it must not change anything. */
+export interface Observer {
+  /** Before each instruction. */
+  instruction?(hart: Hart): void;
+  /** When a trap is taken: pc is where, `cause` as in mcause. */
+  trap?(hart: Hart, cause: bigint, value: bigint): void;
+}
+
 export class Hart extends MemoryAccess {
   /** pc and the pc after it, as 64-bit integers. */
   private readonly pcs: BigInt64Array;
@@ -68,6 +76,9 @@ export class Hart extends MemoryAccess {
   private readonly uncachedPage = new CodePage();
 
   private stopping = false;
+
+  /** Watches this hart; without one nothing is paid for the possibility. */
+  observer: Observer | undefined;
 
   /** Set once the hart is found to trap in its own trap handler for ever. */
   stuck: EndlessTrap | undefined;
@@ -163,6 +174,16 @@ export class Hart extends MemoryAccess {
   fetchWord(): number {
     const low = this.fetch16(this.pc);
     return lengthFromBits(low) === 2 ? low : low | (this.fetch16(this.pc + 2n) << 16);
+  }
+
+  /** The same for an observer: undefined where fetching would trap. */
+  peekInstruction(): number | undefined {
+    try {
+      return this.fetchWord();
+    } catch (trap) {
+      if (trap instanceof Trap) return undefined;
+      throw trap;
+    }
   }
 
   /** Keeps a decoded instruction at pc for the next time, unless it lies in two pages. */
@@ -283,6 +304,7 @@ export class Hart extends MemoryAccess {
     const toSupervisor = this.mode !== Mode.Machine && ((delegation >> BigInt(code)) & 1n) !== 0n;
     const cause = BigInt(code) | (isInterrupt ? INTERRUPT_FLAG : 0n);
     const status = csr[Slot.mstatus];
+    this.observer?.trap?.(this, BigInt.asIntN(64, cause), value);
     if (toSupervisor) {
       csr[Slot.sepc] = this.pc;
       csr[Slot.scause] = cause;
@@ -382,7 +404,10 @@ export class Hart extends MemoryAccess {
         this.enterTrap(interrupt, true, 0n);
         this.pc = this.nextPc;
       }
-      this.refuel(Math.min(until, this.nextTimer));
+      if (this.observer?.instruction) {
+        this.observer.instruction(this);
+        this.refuel(this.cycles + 1);
+      } else this.refuel(Math.min(until, this.nextTimer));
       this.execute();
     }
     this.settle();

@@ -1,0 +1,282 @@
+/**
+ * The machine: harts, RAM and devices of the `virt` board, run in slices by a seeded scheduler on virtual time.
+ * Same kernel, disk, input and seed: the same run, to the bit, on every host.
+ */
+import type { BlockStore, ByteSink, Device } from '../devices/device.js';
+import type { Uart16550 } from '../devices/uart16550.js';
+import { Frames } from '../rv64/frames.js';
+import { Hart, type Observer } from '../rv64/hart.js';
+import { State } from '../rv64/state.js';
+import { BoardBus, RamDma } from './board-bus.js';
+import { VirtualClock } from './clock.js';
+import { buildDeviceTree } from './devicetree.js';
+import { checkFits, loadInto, readElf } from './elf.js';
+import { BadInputError } from './errors.js';
+import { describeHart, explainEndlessTrap } from './explain.js';
+import { type Board, buildBoard, DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
+import { Random } from './random.js';
+import { hashSnapshot, packRam, type Snapshot, SNAPSHOT_VERSION, unpackRam } from './snapshot.js';
+import { SymbolTable } from './symbols.js';
+import { watchToHost } from './tohost.js';
+import { findVirtioVersion } from './virtio-version.js';
+import { buildDevices } from './wiring.js';
+
+export interface MachineOptions {
+  /** The kernel: an ELF64 executable for RISC-V. */
+  readonly kernel: Uint8Array;
+  /** The disk in virtio slot 0; without one the slot is empty. */
+  readonly disk?: BlockStore;
+  /** 1 to 8; 1 if not given. */
+  readonly harts?: number;
+  /** Bytes of RAM, a multiple of 4096; 128 MiB if not given. */
+  readonly memoryBytes?: number;
+  /** Decides how harts are interleaved: 0 to 2^32 - 1; 0 if not given. */
+  readonly seed?: number;
+  /** Which virtio-mmio the disk speaks; `auto`, also if not given, finds out which one the kernel looks for. */
+  readonly virtio?: 'auto' | 'legacy' | 'modern';
+  /** Receives what the guest writes to its serial port. */
+  readonly output?: ByteSink;
+}
+
+/** Why `run` returned. */
+export type Stop =
+  /** The time that was asked for has passed. */
+  | { readonly kind: 'budget' }
+  /** Every hart waits, and the next timer is so many cycles away (Infinity: there is none). */
+  | { readonly kind: 'idle'; readonly cycles: number }
+  /** The guest ended the run, through the finisher or through tohost. */
+  | { readonly kind: 'finished'; readonly code: number; readonly message?: string }
+  /** The guest asked for a reset. */
+  | { readonly kind: 'reset' }
+  /** The guest can never get on; the message says what it did. */
+  | { readonly kind: 'stuck'; readonly message: string };
+
+/** A hart runs so many cycles before the next one's turn, and up to as many again. */
+const SLICE_CYCLES = 1000;
+
+export class Machine {
+  readonly board: Board;
+  readonly symbols: SymbolTable;
+  readonly harts: readonly Hart[];
+  private readonly state: State;
+  private readonly frames: Frames;
+  private readonly clock: VirtualClock;
+  private readonly devices: readonly Device[];
+  private readonly uart: Uart16550;
+  private readonly random: Random;
+  private readonly afterWatchedStore: () => void;
+  /** The hart that executes just now; undefined between slices. */
+  private running: Hart | undefined;
+  /** Cycles that all harts have completed. */
+  private completed = 0;
+  private ended: Stop | undefined;
+
+  /** Builds the board and loads the kernel. Throws BadInputError for a kernel or a size that cannot be used. */
+  constructor(private readonly options: MachineOptions) {
+    const { kernel, disk, harts = 1, memoryBytes = DEFAULT_RAM_BYTES, seed = 0 } = options;
+    this.board = buildBoard(harts, memoryBytes);
+    const image = readElf(kernel);
+    checkFits(image, RAM_BASE, memoryBytes);
+    this.symbols = new SymbolTable(image.symbols);
+    this.random = new Random(seed);
+
+    this.state = allocate(memoryBytes);
+    this.frames = new Frames(this.state);
+    this.frames.onChange = () => this.running?.leave();
+    this.clock = new VirtualClock(
+      () => this.cycles,
+      () => this.harts.forEach((hart) => hart.updateTimers()),
+    );
+    const bus = new BoardBus(this.board.map);
+    this.harts = Array.from(
+      { length: harts },
+      (_, index) => new Hart(index, this.state, this.frames, bus, this.clock),
+    );
+    const { devices, uart } = buildDevices({
+      harts: this.harts,
+      clock: this.clock,
+      memory: new RamDma(this.state, this.frames),
+      output: options.output ?? (() => {}),
+      disk,
+      virtioVersion: () => this.virtioVersion(),
+      onFinish: (code) => this.end({ kind: 'finished', code }),
+      onReset: () => this.end({ kind: 'reset' }),
+    });
+    this.devices = devices;
+    this.uart = uart;
+    devices.forEach((device) => bus.attach(device));
+    this.frames.onWatchedStore = () => this.running?.stop();
+    this.afterWatchedStore = watchToHost(this.symbols, this.state, this.frames, {
+      onFinish: (stop) => this.end(stop),
+      onByte: options.output ?? (() => {}),
+    });
+
+    loadInto(image, this.state.ram, RAM_BASE);
+    const treeAddress = this.placeDeviceTree();
+    this.harts.forEach((hart) => hart.reset(image.entry, treeAddress));
+  }
+
+  /** Virtual time since reset: cycles of one hart, whether it works or waits. */
+  get cycles(): number {
+    return this.running?.cycles ?? this.completed;
+  }
+
+  /** Types at the guest's serial port. Nothing is lost, however long the guest takes to read it. */
+  type(input: string | Uint8Array): void {
+    this.uart.receive(typeof input === 'string' ? new TextEncoder().encode(input) : input);
+  }
+
+  /** Bytes typed that the guest has not read yet. */
+  get pendingInput(): number {
+    return this.uart.pendingInput;
+  }
+
+  /**
+   * Runs for so many cycles of virtual time, or a little longer: until the slices that have begun are over, so that
+   * a run does not depend on the portions it is made in. Idle time is skipped over, or, with `return`, ends the run.
+   */
+  run(cycles: number, idle: 'skip' | 'return' = 'skip'): Stop {
+    const until = this.completed + cycles;
+    while (this.ended === undefined && this.completed < until) {
+      const next = this.nextEvent();
+      if (next <= this.completed) this.runRound();
+      else if (idle === 'return') return { kind: 'idle', cycles: next - this.completed };
+      else if (next === Infinity && this.pendingInput === 0) return { kind: 'idle', cycles: Infinity };
+      else this.passIdle(Math.min(next, until) - this.completed);
+    }
+    return this.ended ?? { kind: 'budget' };
+  }
+
+  /** Lets time pass in which no hart executes anything; to be called only while all are idle. */
+  passIdle(cycles: number): void {
+    this.completed += cycles;
+    this.harts.forEach((hart) => hart.idleUntil(this.completed));
+  }
+
+  /** When something happens next: now, unless every hart waits. */
+  private nextEvent(): number {
+    let next = Infinity;
+    for (const hart of this.harts) {
+      if (!hart.isIdle) return this.completed;
+      next = Math.min(next, hart.nextTimer);
+    }
+    return next;
+  }
+
+  /** Runs every hart for one slice, in an order and of a length that the seed decides. */
+  private runRound(): void {
+    const { harts } = this;
+    const until = this.completed + SLICE_CYCLES + this.random.below(SLICE_CYCLES);
+    const first = this.random.below(harts.length);
+    for (let turn = 0; turn < harts.length && this.ended === undefined; turn++) {
+      const hart = harts[(first + turn) % harts.length];
+      hart.beginSlice();
+      this.running = hart;
+      while (hart.cycles < until && this.ended === undefined) {
+        hart.run(until);
+        this.afterWatchedStore();
+        if (hart.stuck) {
+          this.end({ kind: 'stuck', message: explainEndlessTrap(hart, hart.stuck, this.symbols) });
+        }
+      }
+      this.running = undefined;
+    }
+    if (this.ended === undefined) this.completed = until;
+  }
+
+  private end(stop: Stop): void {
+    this.ended ??= stop;
+    this.running?.stop();
+  }
+
+  /** The bytes at a physical address, or undefined where they are not all in RAM. A view: it changes as the guest runs. */
+  readMemory(physicalAddress: bigint, length: number): Uint8Array | undefined {
+    const offset = Number(physicalAddress) - RAM_BASE;
+    if (offset < 0 || offset + length > this.state.ramBytes) return undefined;
+    return this.state.ram.subarray(offset, offset + length);
+  }
+
+  /** Has someone watch every hart. Watching each instruction makes the machine slower, never different. */
+  observe(observer: Observer): void {
+    this.harts.forEach((hart) => (hart.observer = observer));
+  }
+
+  /** Where a hart is and what trap it took last, in a few lines. */
+  describeHart(index: number): string {
+    return describeHart(this.harts[index], this.symbols);
+  }
+
+  /** All of the machine's state, as plain data that survives structured cloning. Disk contents: see BlockStore.state. */
+  save(): Snapshot {
+    const { kernel, disk, harts = 1, memoryBytes = DEFAULT_RAM_BYTES } = this.options;
+    return {
+      version: SNAPSHOT_VERSION,
+      kernel,
+      harts,
+      memoryBytes,
+      completed: this.completed,
+      random: this.random.save(),
+      clock: this.clock.state(),
+      hartBlocks: this.harts.map((hart) => hart.saveBlock()),
+      ram: packRam(this.state.ram),
+      devices: this.devices.map((device) => device.state()),
+      disk: disk?.state(),
+      ended: this.ended,
+    };
+  }
+
+  /**
+   * A machine that goes on where `save` was called. The host's side (disk, output) is given anew; a disk that keeps
+   * its own state takes it back. Throws BadInputError for a snapshot of another version.
+   */
+  static load(snapshot: Snapshot, host: Pick<MachineOptions, 'disk' | 'output' | 'virtio'> = {}): Machine {
+    if (snapshot.version !== SNAPSHOT_VERSION) {
+      throw new BadInputError(`the snapshot has version ${snapshot.version}, this is ${SNAPSHOT_VERSION}`);
+    }
+    const { kernel, harts, memoryBytes } = snapshot;
+    const machine = new Machine({ ...host, kernel, harts, memoryBytes });
+    machine.restore(snapshot);
+    return machine;
+  }
+
+  private restore(snapshot: Snapshot): void {
+    this.completed = snapshot.completed;
+    this.random.restore(snapshot.random);
+    this.clock.restore(snapshot.clock);
+    unpackRam(snapshot.ram, this.state.ram);
+    this.frames.forgetAll();
+    this.devices.forEach((device, index) => device.restore(snapshot.devices[index]));
+    if (snapshot.disk !== undefined) this.options.disk?.restore(snapshot.disk);
+    this.harts.forEach((hart, index) => hart.loadBlock(snapshot.hartBlocks[index]));
+    this.ended = snapshot.ended;
+  }
+
+  /** A number that two machines share when all of their state is the same. */
+  hash(): string {
+    return hashSnapshot(this.save());
+  }
+
+  private virtioVersion(): 1 | 2 {
+    const { virtio = 'auto' } = this.options;
+    if (virtio !== 'auto') return virtio === 'legacy' ? 1 : 2;
+    if (this.running === undefined) return 2;
+    return findVirtioVersion(this.running, this.clock);
+  }
+
+  /** Puts the device tree at the end of RAM, aligned to eight bytes; returns its physical address. */
+  private placeDeviceTree(): bigint {
+    const tree = buildDeviceTree(this.board);
+    const offset = (this.state.ramBytes - tree.length) & ~7;
+    this.state.ram.set(tree, offset);
+    return BigInt(RAM_BASE + offset);
+  }
+}
+
+function allocate(memoryBytes: number): State {
+  try {
+    return new State(memoryBytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new BadInputError(`this host has no ${memoryBytes} bytes of memory to give to the guest`);
+  }
+}
