@@ -4,6 +4,7 @@
  */
 import type { BlockStore, ByteSink, Device } from '../devices/device.js';
 import type { Uart16550 } from '../devices/uart16550.js';
+import type { Probe } from '../rv64/code-page.js';
 import { Frames } from '../rv64/frames.js';
 import { Hart, type Observer } from '../rv64/hart.js';
 import { State } from '../rv64/state.js';
@@ -199,6 +200,17 @@ export class Machine {
   /** Has someone watch every hart. Watching each instruction makes the machine slower, never different. */
   observe(observer: Observer): void {
     this.harts.forEach((hart) => (hart.observer = observer));
+  }
+
+  /**
+   * Has `probe` called before the instruction at a physical address is executed. Nothing else gets slower.
+   * Throws RangeError outside RAM.
+   */
+  setProbe(physicalAddress: bigint, probe: Probe): void {
+    const offset = Number(physicalAddress) - RAM_BASE;
+    if (offset < 0 || offset >= this.state.ramBytes)
+      throw new RangeError('there is no RAM to set a probe in');
+    this.frames.setProbe(offset, probe);
   }
 
   /** Where a hart is and what trap it took last, in a few lines. */

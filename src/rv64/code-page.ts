@@ -1,6 +1,10 @@
 /** A page of code, decoded instruction by instruction as it is first executed. */
+import type { Hart } from './hart.js';
 import type { Run } from './row.js';
 import { decodeAndRun } from './decode-and-run.js';
+
+/** Called before the instruction it was set at is executed; it may look at everything and change nothing. */
+export type Probe = (hart: Hart) => void;
 
 /** A page has a possible instruction at every second byte. */
 const SLOTS = 2048;
@@ -13,6 +17,19 @@ export class CodePage {
    * cleared to tell its length.
    */
   readonly word = new Int32Array(SLOTS);
+
+  /** `probes` are the page's, by slot. */
+  constructor(private readonly probes?: ReadonlyMap<number, Probe>) {}
+
+  /** What is to be executed at a slot where `run` was decoded: that, and before it the probe that was set there. */
+  withProbe(slot: number, run: Run): Run {
+    const probe = this.probes?.get(slot);
+    if (probe === undefined) return run;
+    return (h, i) => {
+      probe(h);
+      run(h, i);
+    };
+  }
 
   /** Whether a store of `bytes` bytes at `offset` in the page touches an instruction that has been decoded. */
   isDecoded(offset: number, bytes: number): boolean {

@@ -19,7 +19,7 @@ export function compile(bits: number): { run: Run; word: number } {
 export function decodeAndRun(h: Hart): void {
   const bits = h.fetchWord();
   const { run, word } = compile(bits);
-  h.keepDecoded(run, word);
+  const kept = h.keepDecoded(run, word);
   h.nextPc = h.pc + BigInt(lengthOf(word));
-  run(h, word);
+  kept(h, word);
 }

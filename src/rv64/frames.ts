@@ -5,7 +5,7 @@
  */
 import { PTE_BYTES, PTE_V } from '../sv39/pte.js';
 import { Tlb } from '../sv39/tlb.js';
-import { CodePage } from './code-page.js';
+import { CodePage, type Probe } from './code-page.js';
 import { HART_BYTES, MAX_HARTS, Offset, RAM_START, State, TLB_START } from './state.js';
 
 /** Why stores to a frame are announced; bits. */
@@ -16,6 +16,8 @@ const WATCHED = 4;
 export class Frames {
   private readonly flags: Uint8Array;
   private readonly code: (CodePage | undefined)[];
+  /** Probes by frame and slot. */
+  private readonly probes = new Map<number, Map<number, Probe>>();
   readonly tlb: Tlb;
 
   /** Called when a store is about to change something that is being watched. */
@@ -53,9 +55,7 @@ export class Frames {
       this.tlb.forgetTable(frame);
     }
     if (flags & CODE && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes)) {
-      this.flags[frame] &= ~CODE;
-      this.code[frame] = undefined;
-      this.onChange();
+      this.dropCode(frame);
     }
     if (flags & WATCHED) this.onWatchedStore(ramOffset, bytes);
   }
@@ -64,10 +64,25 @@ export class Frames {
   codePage(frame: number): CodePage {
     const known = this.code[frame];
     if (known) return known;
-    const page = new CodePage();
+    const page = new CodePage(this.probes.get(frame));
     this.code[frame] = page;
     this.announce(frame, CODE);
     return page;
+  }
+
+  /** Has `probe` called before the instruction at an offset in RAM is executed, by whichever hart and mapping. */
+  setProbe(ramOffset: number, probe: Probe): void {
+    const frame = ramOffset >>> 12;
+    const probes = this.probes.get(frame) ?? new Map<number, Probe>();
+    probes.set((ramOffset & 0xfff) >>> 1, probe);
+    this.probes.set(frame, probes);
+    this.dropCode(frame);
+  }
+
+  private dropCode(frame: number): void {
+    this.flags[frame] &= ~CODE;
+    this.code[frame] = undefined;
+    this.onChange();
   }
 
   /** Notes that a walk from `root` went through the table in a frame. */

@@ -186,12 +186,20 @@ export class Hart extends MemoryAccess {
     }
   }
 
-  /** Keeps a decoded instruction at pc for the next time, unless it lies in two pages. */
-  keepDecoded(run: Run, word: number): void {
+  /**
+   * Keeps a decoded instruction at pc for the next time, unless it lies in two pages. Returns what is to be executed:
+   * `run`, and before it the probe that was set there.
+   */
+  keepDecoded(run: Run, word: number): Run {
+    if (this.page === undefined) return run;
     const offset = this.words[PC] & 0xfff;
-    if (this.page === undefined || offset + lengthOf(word) > 4096) return;
-    this.page.run[offset >>> 1] = run;
-    this.page.word[offset >>> 1] = word;
+    const slot = offset >>> 1;
+    const probed = this.page.withProbe(slot, run);
+    if (offset + lengthOf(word) <= 4096) {
+      this.page.run[slot] = probed;
+      this.page.word[slot] = word;
+    }
+    return probed;
   }
 
   // ---- time ---------------------------------------------------------------------------------------------

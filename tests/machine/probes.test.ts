@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { bootImage, runUntil } from '../support/images.js';
+
+describe('a probe', () => {
+  it('is called before each execution of its instruction, and changes nothing', () => {
+    const plain = bootImage();
+    const probed = bootImage();
+    const kalloc = probed.machine.symbols.address('kalloc')!;
+    const seen: bigint[] = [];
+    probed.machine.setProbe(kalloc, (hart) => seen.push(hart.pc));
+    plain.machine.run(20_000_000);
+    probed.machine.run(20_000_000);
+    expect(seen.length).toBeGreaterThan(100);
+    expect(new Set(seen.map((pc) => BigInt.asUintN(64, pc)))).toEqual(new Set([kalloc]));
+    expect(probed.machine.hash()).toBe(plain.machine.hash());
+  });
+
+  it('works on code that has been executed before', () => {
+    const { machine, text } = bootImage();
+    runUntil(machine, text, '$ ');
+    let calls = 0;
+    machine.setProbe(machine.symbols.address('kalloc')!, () => calls++);
+    machine.type('echo\n');
+    runUntil(machine, text, '$ ');
+    expect(calls).toBeGreaterThan(0);
+  });
+});
