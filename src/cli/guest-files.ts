@@ -35,7 +35,7 @@ export function findGuestFiles(
       kernel: join(OWN_IMAGES, 'kernel.elf'),
       disk: choice.disk ?? join(OWN_IMAGES, 'fs.img'),
       keepsWritesInMemory: keepsWritesInMemory || choice.disk === undefined,
-      description: choice.disk ? `rvemu's own kernel with ${choice.disk}` : "rvemu's own kernel and disk",
+      description: choice.disk ? `its own kernel with ${choice.disk}` : 'its own kernel and disk',
     };
   }
   const disk = choice.disk ?? diskBeside(kernel, exists);

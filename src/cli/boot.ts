@@ -1,0 +1,79 @@
+/** `rvemu boot`: puts a machine together from files and options, and runs a session with it. */
+import { MemoryStore } from '../devices/block-store.js';
+import type { BlockStore } from '../devices/device.js';
+import { Machine } from '../machine/machine.js';
+import { FileStore, sectorsOfImage } from './file-store.js';
+import { findGuestFiles, type GuestFiles } from './guest-files.js';
+import { Host } from './host.js';
+import { readInputFile } from './input-file.js';
+import { LogFile } from './log-file.js';
+import { say } from './messages.js';
+import { OutputBuffer } from './output-buffer.js';
+import { Session } from './session.js';
+
+/** The command's options, by the names commander gives them. */
+export interface BootOptions {
+  disk?: string;
+  smp: number;
+  memory: number;
+  virtio: 'auto' | 'legacy' | 'modern';
+  ephemeral?: boolean;
+  seed?: number;
+  run?: string[];
+  expect?: RegExp;
+  prompt: RegExp;
+  timeout?: number;
+  log?: string;
+  trace?: string;
+}
+
+/** How long a scripted run may take that names no limit: long enough for any test suite, but not for ever. */
+export const DEFAULT_TIMEOUT_SECONDS = 3600;
+
+/** Boots, runs to the end and returns the process's exit code. Throws `BadInputError` and `BlockStoreError`. */
+export async function boot(kernel: string | undefined, options: BootOptions): Promise<number> {
+  const files = findGuestFiles({ ...options, kernel });
+  const commands = options.run ?? [];
+  const scripted = commands.length > 0 || options.expect !== undefined;
+  const interactive = Boolean(process.stdin.isTTY) && !scripted;
+
+  const disk = openDisk(files);
+  try {
+    const output = new OutputBuffer();
+    const machine = new Machine({
+      kernel: readInputFile('kernel', files.kernel),
+      disk,
+      harts: options.smp,
+      memoryBytes: options.memory,
+      seed: options.seed,
+      virtio: options.virtio,
+      output: output.sink,
+    });
+    if (options.trace !== undefined) {
+      const { trace } = await import('./trace.js');
+      trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));
+    }
+    const session = new Session(machine, output, {
+      harts: options.smp,
+      commands,
+      prompt: options.prompt,
+      expect: options.expect,
+      interactive,
+      timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
+      now: () => performance.now(),
+    });
+    const log = options.log === undefined ? undefined : new LogFile(options.log, say);
+    if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
+    return await new Host(session, interactive, log).run();
+  } finally {
+    if (disk instanceof FileStore) disk.close();
+  }
+}
+
+function openDisk({ disk, keepsWritesInMemory }: GuestFiles): BlockStore | undefined {
+  if (disk === undefined) return undefined;
+  if (!keepsWritesInMemory) return FileStore.open(disk, { warn: say });
+  const image = readInputFile('disk image', disk);
+  sectorsOfImage(disk, image.length);
+  return new MemoryStore(image);
+}

@@ -1,0 +1,143 @@
+/**
+ * The host side of a session: runs it in turns with the process's stdin, stdout and signals. One loop does
+ * everything; events only leave word for it and wake it.
+ */
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { say as print, outputsShareOnePlace } from './messages.js';
+import { EXIT, type Session } from './session.js';
+import { EscapeKeys, KEY_HELP, RawMode } from './terminal.js';
+import { Wakeup } from './wakeup.js';
+import type { LogFile } from './log-file.js';
+
+/** Stdin is left alone while so many typed bytes wait for the guest to read them. */
+const MAXIMUM_PENDING_INPUT = 64 * 1024;
+
+/** How long a reader that does not read can hold up the end of a process that was told to end. */
+const LAST_WRITE_MILLIS = 1000;
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const SIGPIPE = 13;
+const exitCodeOfSignal = (signal: number) => 128 + signal;
+
+const NEWLINE = 0x0a;
+
+export class Host {
+  private readonly wakeup = new Wakeup();
+  private readonly messagesMeetOutput = outputsShareOnePlace();
+  /** Set once somebody other than the session decided that it ends. */
+  private exitCode: number | undefined;
+  private lastByte = NEWLINE;
+
+  /** `interactive`: whether stdin is a terminal, to be handed to the guest. */
+  constructor(
+    private readonly session: Session,
+    private readonly interactive: boolean,
+    private readonly log: LogFile | undefined,
+  ) {}
+
+  /** Runs the session to its end and returns the process's exit code. */
+  async run(): Promise<number> {
+    const rawMode = this.interactive ? new RawMode(process.stdin, process) : undefined;
+    rawMode?.enter();
+    this.listen();
+    try {
+      return await this.loop();
+    } finally {
+      await this.finishOutput();
+      rawMode?.leave();
+      this.log?.close();
+    }
+  }
+
+  private async loop(): Promise<number> {
+    while (this.exitCode === undefined) {
+      const { output, notice, ending, idleSeconds } = this.session.step();
+      await this.write(output);
+      if (notice) this.say(notice);
+      if (ending) {
+        if (ending.message) this.say(ending.message, ending.exitCode === EXIT.done ? 'notice' : 'error');
+        return this.exitCode ?? ending.exitCode;
+      }
+      if (process.stdin.isPaused() && this.session.pendingInput < MAXIMUM_PENDING_INPUT)
+        process.stdin.resume();
+      if (idleSeconds > 0) await this.idle(idleSeconds);
+      else await nextTurn();
+    }
+    return this.exitCode;
+  }
+
+  private async idle(seconds: number): Promise<void> {
+    const start = performance.now();
+    await this.wakeup.sleep(1000 * seconds);
+    this.session.passIdle(Math.min(seconds, (performance.now() - start) / 1000));
+  }
+
+  private leave(exitCode: number): void {
+    this.exitCode ??= exitCode;
+    this.wakeup.wake();
+  }
+
+  private listen(): void {
+    for (const [name, number] of Object.entries(SIGNALS)) {
+      process.on(name, () => this.leave(exitCodeOfSignal(number)));
+    }
+    process.stdout.on('drain', () => this.wakeup.wake());
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') return this.leave(exitCodeOfSignal(SIGPIPE));
+      this.say(`cannot write the output: ${error.message}`, 'error');
+      this.leave(EXIT.unusable);
+    });
+    // Nobody may be left to read what is said there; that is no reason to end.
+    process.stderr.on('error', () => {});
+    this.listenToInput();
+  }
+
+  private listenToInput(): void {
+    const keys = new EscapeKeys({
+      send: (bytes) => this.type(bytes),
+      end: () => this.leave(EXIT.done),
+      help: () => this.say(KEY_HELP),
+    });
+    const ended = () => {
+      // A terminal ends when it is taken away.
+      if (this.interactive) return this.leave(exitCodeOfSignal(SIGNALS.SIGHUP));
+      this.session.endInput();
+      this.wakeup.wake();
+    };
+    process.stdin.on('data', (bytes: Buffer) => (this.interactive ? keys.take(bytes) : this.type(bytes)));
+    process.stdin.on('end', ended);
+    process.stdin.on('error', ended);
+  }
+
+  private type(bytes: Uint8Array): void {
+    this.session.type(bytes);
+    if (this.session.pendingInput >= MAXIMUM_PENDING_INPUT) process.stdin.pause();
+    this.wakeup.wake();
+  }
+
+  /** Returns when stdout has taken the bytes, or the session is to end. */
+  private async write(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    this.lastByte = bytes[bytes.length - 1];
+    this.log?.write(bytes);
+    process.stdout.write(bytes);
+    while (process.stdout.writableNeedDrain && this.exitCode === undefined) await this.wakeup.sleep(Infinity);
+  }
+
+  private say(message: string, kind?: 'error' | 'notice'): void {
+    if (this.messagesMeetOutput) this.finishLine();
+    print(message, kind);
+  }
+
+  /** The shell's prompt, or a message, does not go on in the guest's unfinished line. */
+  private finishLine(): void {
+    if (this.lastByte !== NEWLINE) process.stdout.write('\n');
+    this.lastByte = NEWLINE;
+  }
+
+  private async finishOutput(): Promise<void> {
+    if (process.stdout.isTTY) this.finishLine();
+    const written = new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+    await (this.exitCode === undefined ? written : Promise.race([written, delay(LAST_WRITE_MILLIS)]));
+  }
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+/** The `rvemu` command: its options and help, and how every failure is told to the user. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { BlockStoreError } from '../devices/device.js';
+import { BadInputError } from '../machine/errors.js';
+import { say } from './messages.js';
+import { hartCount, memorySize, oneMore, promptExpression } from './options.js';
+import { regularExpression, seconds, seedValue } from './options.js';
+
+const EXIT_UNUSABLE = 2;
+const EXIT_INTERNAL = 70;
+
+const EXIT_CODES = `
+Exit codes:
+  0      done: every command ran, what was expected appeared, or the guest
+         powered off
+  1      no line of output matched --expect, or the guest ended before every
+         command was typed
+  2      bad usage, or a file that cannot be used
+  3      the guest panicked, or did what no machine can go on from
+  4      --timeout passed, or the guest waits for what cannot come
+  N      the code that the guest handed to the test finisher
+  70     an error in rvemu itself
+  128+N  ended by signal N`;
+
+const BOOT_HELP = `
+Which kernel, which disk:
+  Without a kernel, rvemu takes kernel/kernel and fs.img if it is started in
+  an xv6 tree, and elsewhere its own, with a copy of its disk in memory. To a
+  kernel named .../kernel/kernel belongs the fs.img of its tree. What the guest
+  writes to its disk is in the image file at once, unless --ephemeral.
+
+At a terminal:
+  Every key goes to the guest, Ctrl-C too, except after Ctrl-A: then x ends
+  rvemu, h helps, and Ctrl-A sends Ctrl-A. With --run or --expect the terminal
+  only shows the output, and Ctrl-C ends rvemu.
+
+In scripts:
+  --run waits until the guest shows its prompt and nothing more, types the
+  command and waits for the next prompt; the prompt after the last one ends the
+  run. --expect alone ends the run at a line that matches; with --run, lines
+  are looked at until the end. Standard input that is not a terminal is typed
+  to the guest, and its end does not end the run. Idle time is skipped: a guest
+  that sleeps costs no time. Only where standard input alone drives the guest
+  does idle time take as long as it says. What rvemu itself has to say is on
+  standard error.
+${EXIT_CODES}
+
+Examples:
+  rvemu boot                         a shell, in an xv6 tree or anywhere
+  rvemu boot kernel/kernel --disk fs.img --smp 1
+  rvemu boot --run ls --run "cat README"
+  rvemu boot --run usertests --expect "ALL TESTS PASSED" --timeout 300
+  rvemu boot rv64ui-p-add            a bare test program, for its exit code`;
+
+const program = new Command('rvemu')
+  .description('Boots xv6-riscv kernels on a RISC-V machine that runs the same every time.')
+  .version(packageVersion(), '--version', 'print the version')
+  .helpOption('--help', 'show help')
+  .helpCommand('help [command]', 'show help for a command')
+  .addHelpText('after', EXIT_CODES)
+  .addHelpText('after', '\nExample:\n  rvemu boot    a shell; "rvemu boot --help" tells the rest')
+  .exitOverride()
+  .configureOutput({ outputError: (text) => say(inOneLine(text), 'error') });
+
+program
+  .command('boot')
+  .description('boot a kernel, at the terminal or in a script')
+  .argument('[kernel]', 'an ELF file for RV64')
+  .option('--disk <file>', 'the disk image')
+  .option('--smp <harts>', 'how many harts, 1 to 8', hartCount, 3)
+  .addOption(
+    new Option('--memory <size>', 'RAM, such as 256M or 1G')
+      .argParser(memorySize)
+      .default(128 * 1024 ** 2, '128M'),
+  )
+  .addOption(
+    new Option('--virtio <version>', "the disk's register layout; auto finds out what the kernel wants")
+      .choices(['auto', 'legacy', 'modern'])
+      .default('auto'),
+  )
+  .option('--ephemeral', 'keep disk writes in memory')
+  .option('--seed <number>', 'choose another order of the harts: 0 to 4294967295', seedValue)
+  .option('--run <command>', 'type this at the prompt; may be given many times', oneMore)
+  .option('--expect <regex>', 'a line of output must match this', regularExpression)
+  .addOption(
+    new Option('--prompt <regex>', 'what the guest prints when it waits for a command, as the end of a line')
+      .argParser(promptExpression)
+      .default(/^\$ /, '^\\$ '),
+  )
+  .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
+  .option('--log <file>', 'write a copy of all output here')
+  .option(
+    '--trace <filter>',
+    'show what the harts do, on standard error: traps, instructions, or functions by name, between commas',
+  )
+  .addHelpText('after', BOOT_HELP)
+  .action(async (kernel: string | undefined, options) => {
+    const { boot } = await import('./boot.js');
+    process.exitCode = await boot(kernel, options);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+// Standard input may still be open, and would keep the process.
+process.exit();
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return version;
+}
+
+/** Tells the user what went wrong, unless that was done, and returns the exit code for it. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_UNUSABLE;
+  if (error instanceof BadInputError || error instanceof BlockStoreError) {
+    say(error.message, 'error');
+    return EXIT_UNUSABLE;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  say(`internal error: ${message}; please report it, with the command you gave`, 'error');
+  if (process.env.RVEMU_DEBUG) console.error(error);
+  else say('RVEMU_DEBUG=1 in the environment shows where it happened');
+  return EXIT_INTERNAL;
+}
+
+/** Commander's words for a usage error, without its own prefix and line breaks. */
+function inOneLine(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'rvemu-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const file = (name: string, contents: string | Uint8Array) => {
+  writeFileSync(join(folder, name), contents);
+  return join(folder, name);
+};
+
+/** Starts `rvemu` from its sources, with nothing on its standard input unless `during` writes there. */
+function start(...words: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+    env: { ...process.env, FORCE_COLOR: undefined, RVEMU_DEBUG: undefined },
+  });
+  const run = { child, output: '', errors: '' };
+  child.stdout.on('data', (bytes) => (run.output += bytes));
+  child.stderr.on('data', (bytes) => (run.errors += bytes));
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { ...run, run, ended };
+}
+
+async function rvemu(...words: string[]) {
+  const { child, run, ended } = start(...words);
+  child.stdin.end();
+  const exitCode = await ended;
+  return { exitCode, output: run.output, errors: run.errors };
+}
+
+describe('bad usage ends with 2 and one line', () => {
+  test.each([
+    ['a bad number of harts', ['boot', '--smp', '0'], /'--smp <harts>' argument '0' is invalid\. .* 1 to 8/],
+    ['too little memory', ['boot', '--memory', '1k'], /Memory can be 2M to 3G/],
+    [
+      'an unknown option',
+      ['boot', '--ephemerol'],
+      /unknown option '--ephemerol' \(Did you mean --ephemeral\?\)/,
+    ],
+    ['an unknown command', ['boat'], /unknown command 'boat' \(Did you mean boot\?\)/],
+    ['two kernels', ['boot', 'a', 'b'], /too many arguments/],
+    ['a kernel that is not there', ['boot', join(folder, 'none')], /kernel .*none: no such file/],
+    ['a kernel that is a folder', ['boot', folder], /kernel .*: is a directory/],
+    ['a kernel that is no ELF file', ['boot', file('noise', 'noise'.repeat(1000))], /not an ELF file/],
+    [
+      'a disk of a sector and a bit',
+      ['boot', '--disk', file('odd.img', 'x'.repeat(600))],
+      /partial, 88 bytes over/,
+    ],
+    ['a log that cannot be written', ['boot', '--log', join(folder, 'no', 'log')], /log .*: no such file/],
+  ])('%s', async (_, words, message) => {
+    const { exitCode, output, errors } = await rvemu(...words);
+    expect(errors).toMatch(message);
+    expect(errors).toMatch(/^rvemu: .*\n$/);
+    expect({ exitCode, output }).toEqual({ exitCode: 2, output: '' });
+  });
+});
+
+test('help names every option and exit code', async () => {
+  const { exitCode, output } = await rvemu('boot', '--help');
+  expect(exitCode).toBe(0);
+  for (const word of [
+    '--disk',
+    '--smp',
+    '--memory',
+    '--virtio',
+    '--ephemeral',
+    '--seed',
+    '--run',
+    '--expect',
+  ]) {
+    expect(output).toContain(word);
+  }
+  expect(output).toMatch(/Exit codes:\n {2}0 [^]*\n {2}4 [^]*Examples:/);
+});
+
+test('the version is the package’s', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect((await rvemu('--version')).output).toBe(`${version}\n`);
+});
+
+describe('the image that comes with rvemu', () => {
+  test('runs commands at its prompt, and its output is in the log too', async () => {
+    const log = join(folder, 'log');
+    const { exitCode, output, errors } = await rvemu(
+      ...['boot', '--smp', '1', '--run', 'echo one', '--run', 'echo two', '--expect', '^two$', '--log', log],
+    );
+    expect(errors).toBe('');
+    expect(exitCode).toBe(0);
+    expect(output).toMatch(/^\$ echo one\none\n\$ echo two\ntwo\n\$ $/m);
+    expect(readFileSync(log, 'utf8')).toBe(output);
+  });
+
+  test('takes what is typed on standard input, and is left by a signal', async () => {
+    const { child, run, ended } = start('boot', '--smp', '1');
+    child.stdin.end('echo typed\n');
+    child.stdout.on('data', () => {
+      if (/typed\n\$ $/.test(run.output)) child.kill('SIGTERM');
+    });
+    expect(await ended).toBe(143);
+  });
+
+  test('ends with 4 when time is up, saying where each hart is', async () => {
+    const { exitCode, errors } = await rvemu(
+      'boot',
+      '--smp',
+      '2',
+      '--run',
+      'x',
+      '--prompt',
+      'never',
+      '--timeout',
+      '1',
+    );
+    expect(exitCode).toBe(4);
+    expect(errors).toMatch(
+      /^rvemu: timed out after 1 s, with "x" still to be typed at a prompt\nlast output: /,
+    );
+    expect(errors).toMatch(/hart 0[^]*hart 1/);
+  });
+
+  test('ends quietly when nobody reads its output any more', async () => {
+    const { child, run, ended } = start('boot', '--smp', '1', '--run', 'ls');
+    child.stdout.once('data', () => child.stdout.destroy());
+    expect(await ended).toBe(141);
+    expect(run.errors).toBe('');
+  });
+
+  test('needs nothing on standard input', async () => {
+    const nothing = openSync('/dev/null', 'r');
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', 'src/cli/main.ts', 'boot', '--expect', '^\\$ $'],
+      {
+        stdio: [nothing, 'ignore', 'ignore'],
+      },
+    );
+    closeSync(nothing);
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+  });
+});
