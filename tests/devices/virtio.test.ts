@@ -191,14 +191,12 @@ describe('the virtio transport', () => {
 
   test('a legacy queue is laid out by QueueAlign', () => {
     const { driver, ram } = build({ version: 1 });
-    driver.write(0x03c, 64);
     driver.start(1);
-    expect(driver.read(0x070)).toBe(15);
-    driver.write(0x03c, 64);
+    driver.write(0x03c, 4);
     driver.write(0x040, DESCRIPTORS / 4096);
     request(driver, IN, 3, 512);
-    // 128 bytes of descriptors and 22 of the available ring end at 150: the used ring is at 192.
-    expect(ram.view.getUint16(192 + 2, true)).toBe(1);
+    // 128 bytes of descriptors and 22 of the available ring end at 150: the used ring is at 152.
+    expect(ram.view.getUint16(152 + 2, true)).toBe(1);
     expect(driver.usedIndex).toBe(0);
   });
 
@@ -236,6 +234,17 @@ describe('the virtio transport', () => {
     ram.bytes.fill(0);
     driver.start(2);
     expect(request(driver, IN, 5, 512)).toBe(0);
+    expect(driver.usedIndex).toBe(1);
+  });
+
+  test('a queue that is stopped and made ready again starts with empty rings', () => {
+    const { ram, driver } = buildStarted();
+    request(driver, IN, 0, 512);
+    driver.write(0x044, 0);
+    ram.bytes.fill(0);
+    driver.write(0x044, 1);
+    expect(request(driver, IN, 5, 512)).toBe(0);
+    expect(driver.used(0)).toEqual({ head: 0, length: 513 });
     expect(driver.usedIndex).toBe(1);
   });
 
