@@ -20,7 +20,8 @@ export function describeHart(hart: Hart, symbols: SymbolTable): string {
     `hart ${hart.index}: pc ${place(hart.pc, symbols)}, ${MODE_NAMES[hart.mode]} mode${waiting}`,
   ];
   const trap = (to: string, cause: bigint, pc: bigint, value: bigint): void => {
-    if (cause === 0n && pc === 0n) return;
+    // 0 is the value after reset; as a cause it cannot happen where instructions may be compressed.
+    if (cause === 0n) return;
     lines.push(`  last trap to ${to}: ${describeTrap(cause, value)} at ${place(pc, symbols)}`);
   };
   trap('machine mode', csr[Slot.mcause], csr[Slot.mepc], csr[Slot.mtval]);

@@ -26,8 +26,10 @@ import { CodePage } from './code-page.js';
 import { lengthFromBits } from './decode.js';
 import { lengthOf } from './fields.js';
 import type { Frames } from './frames.js';
+import { IdleLoop, PARKED_CYCLES } from './idle-loop.js';
 import { MemoryAccess } from './memory-access.js';
 import type { Run } from './row.js';
+import { SpinLoop } from './spin.js';
 import { HART_BYTES, Offset, type State } from './state.js';
 import { Cause, Interrupt, INTERRUPT_FLAG, INTERRUPT_PRIORITY, Mode, Trap } from './trap.js';
 
@@ -38,10 +40,16 @@ const MODE = Offset.mode >>> 2;
 const WAITING = Offset.waiting >>> 2;
 const RESERVATION = Offset.reservation >>> 2;
 const LINES = Offset.lines >>> 2;
+/** Values of `waiting`. */
+const WAITS = 1;
+const PARKED = 2;
 const TRAP_DEPTH = Offset.trapDepth >>> 2;
 
 /** Traps without one return between them after which a hart is taken to be trapping for ever. */
 const MAX_TRAP_DEPTH = 100_000;
+
+/** Cycles below which no loop is looked for. */
+const WORTH_SKIPPING = 200;
 
 const PAGE_MASK = ~0xfff;
 
@@ -65,6 +73,9 @@ export class Hart extends MemoryAccess {
   /** pc and the pc after it, as 64-bit integers. */
   private readonly pcs: BigInt64Array;
   private readonly cyclesAtEmpty: Float64Array;
+  private readonly parkedUntil: Float64Array;
+  private readonly idleLoop: IdleLoop;
+  private readonly spinLoop = new SpinLoop();
   /** What to add to the cycle count to get minstret [0] and mcycle [1]; CLINT's compare value [2]. */
   private readonly counters: BigInt64Array;
   /** The cycle at which each timer's compare value is reached. */
@@ -95,6 +106,8 @@ export class Hart extends MemoryAccess {
     const block = index * HART_BYTES;
     this.pcs = new BigInt64Array(buffer, block + Offset.pc, 2);
     this.cyclesAtEmpty = new Float64Array(buffer, block + Offset.cyclesAtEmpty, 1);
+    this.parkedUntil = new Float64Array(buffer, block + Offset.parkedUntil, 1);
+    this.idleLoop = new IdleLoop(this.words);
     this.counters = new BigInt64Array(buffer, block + Offset.instretOffset, 3);
   }
 
@@ -277,13 +290,21 @@ export class Hart extends MemoryAccess {
     return bits;
   }
 
-  /** True while the hart waits for an interrupt and none that it has enabled is pending. */
+  /** True while the hart waits for an interrupt, or is parked, and no interrupt that it has enabled is pending. */
   get isIdle(): boolean {
     return this.words[WAITING] !== 0 && (this.pending & Number(this.csr[Slot.mie])) === 0;
   }
 
   waitForInterrupt(): void {
-    this.words[WAITING] = 1;
+    this.words[WAITING] = WAITS;
+    this.leave();
+  }
+
+  /** To be called when an instruction has enabled supervisor interrupts: the hart may be in an idle loop. */
+  interruptsEnabled(): void {
+    if (!this.idleLoop.hasComeRound()) return;
+    this.words[WAITING] = PARKED;
+    this.parkedUntil[0] = this.cycles + PARKED_CYCLES;
     this.leave();
   }
 
@@ -332,6 +353,7 @@ export class Hart extends MemoryAccess {
         (status & MSTATUS_MIE ? MSTATUS_MPIE : 0n);
       this.words[MODE] = Mode.Machine;
     }
+    this.idleLoop.reset();
     const vector = csr[toSupervisor ? Slot.stvec : Slot.mtvec];
     const isVectored = (vector & 3n) === 1n && isInterrupt;
     this.nextPc = (vector & ~3n) + (isVectored ? BigInt(4 * code) : 0n);
@@ -402,8 +424,9 @@ export class Hart extends MemoryAccess {
     while (this.cycles < until && this.stuck === undefined && !this.stopping) {
       if (this.words[WAITING] !== 0) {
         if (this.isIdle) {
-          this.idleUntil(Math.min(until, this.nextTimer));
-          continue;
+          const wakeUp = this.words[WAITING] === PARKED ? this.parkedUntil[0] : Infinity;
+          this.idleUntil(Math.min(until, this.nextTimer, wakeUp));
+          if (this.cycles < wakeUp) continue;
         }
         this.words[WAITING] = 0;
       }
@@ -415,10 +438,24 @@ export class Hart extends MemoryAccess {
       if (this.observer?.instruction) {
         this.observer.instruction(this);
         this.refuel(this.cycles + 1);
-      } else this.refuel(Math.min(until, this.nextTimer));
+      } else {
+        const horizon = Math.min(until, this.nextTimer);
+        this.skipSpin(horizon);
+        this.refuel(horizon);
+      }
       this.execute();
     }
     this.settle();
+  }
+
+  /** Lets whole rounds of a loop that only waits pass at once, up to a cycle before which nothing else happens. */
+  private skipSpin(until: number): void {
+    if (until - this.cycles < WORTH_SKIPPING) return;
+    const period = this.spinLoop.period(this, () => {
+      this.refuel(this.cycles + 1);
+      this.execute();
+    });
+    if (period > 0) this.cyclesAtEmpty[0] += Math.floor((until - this.cycles) / period) * period;
   }
 
   /** Writes the state in its one canonical form, so that equal states are equal bytes. */

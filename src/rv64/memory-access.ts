@@ -46,6 +46,9 @@ export class MemoryAccess {
   readonly csr: BigInt64Array;
   readonly pmp: Pmp;
 
+  /** Loads and stores so far that went to a device. */
+  deviceAccesses = 0;
+
   /** High word of the address that `addressLow` computed last. */
   private high = 0;
   private readonly tableMemory: TableMemory;
@@ -220,6 +223,7 @@ export class MemoryAccess {
     if ((low & PAGE_OFFSET) + bytes > 4096) return this.loadAcrossPages(virtual, bytes);
     const physical = this.translate(virtual, 'read', bytes);
     if (!this.isRam(physical, bytes)) {
+      this.deviceAccesses++;
       const value = this.bus.load(physical, bytes);
       if (value === undefined) throw new Trap(Cause.LoadAccess, virtual);
       return value;
@@ -233,6 +237,7 @@ export class MemoryAccess {
     if ((low & PAGE_OFFSET) + bytes > 4096) return this.storeAcrossPages(virtual, bytes, value);
     const physical = this.translate(virtual, 'write', bytes);
     if (!this.isRam(physical, bytes)) {
+      this.deviceAccesses++;
       const stored = this.bus.store(physical, bytes, BigInt.asUintN(bytes * 8, value));
       if (!stored) throw new Trap(Cause.StoreAccess, virtual);
       return;

@@ -26,7 +26,7 @@ export const Offset = {
   fuel: 272,
   /** Privilege mode: 0 user, 1 supervisor, 3 machine. */
   mode: 276,
-  /** 1 while wfi waits. */
+  /** 1 while wfi waits, 2 while the hart is parked (see idle-loop.ts). */
   waiting: 280,
   /** Byte offset in the memory of the TLB context for loads and stores, and of that for fetches. */
   dataTlb: 284,
@@ -44,6 +44,11 @@ export const Offset = {
   cycleOffset: 320,
   /** CLINT's mtimecmp for this hart, in ticks. */
   timeCompare: 328,
+  /** The cycle until which a parked hart stands still (64-bit float), and how idle loops are found: idle-loop.ts. */
+  parkedUntil: 336,
+  idleState: 344,
+  idleSteps: 348,
+  idleLimit: 352,
   /** The CSRs that are storage, eight bytes each; see csr/bits.ts for their order. */
   csr: 512,
 } as const;

@@ -33,9 +33,13 @@ export const supervisorCsrs: readonly Csr[] = [
     number: 0x100,
     read: (h) => h.csr[Slot.mstatus] & SSTATUS_VISIBLE,
     write: (h, value) => {
-      h.csr[Slot.mstatus] = (h.csr[Slot.mstatus] & ~SSTATUS_WRITABLE) | (value & SSTATUS_WRITABLE);
-      h.updateContexts();
-      h.leave();
+      const old = h.csr[Slot.mstatus];
+      h.csr[Slot.mstatus] = (old & ~SSTATUS_WRITABLE) | (value & SSTATUS_WRITABLE);
+      if ((old ^ value) & (MSTATUS_SUM | MSTATUS_MXR)) h.updateContexts();
+      if (value & MSTATUS_SIE) {
+        h.interruptsEnabled();
+        h.leave();
+      }
     },
   },
   // sie and sip show the interrupts that are delegated; the others read 0 and keep their value.
