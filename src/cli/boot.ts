@@ -50,7 +50,7 @@ export async function boot(kernel: string | undefined, options: BootOptions): Pr
       output: output.sink,
     });
     if (options.trace !== undefined) {
-      const { trace } = await import('./trace.js');
+      const { trace } = await import('../debug/trace.js');
       trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));
     }
     const session = new Session(machine, output, {

@@ -93,7 +93,7 @@ program
   .option('--log <file>', 'write a copy of all output here')
   .option(
     '--trace <filter>',
-    'show what the harts do, on standard error: traps, instructions, or functions by name, between commas',
+    'show on standard error what the harts do: "traps", "instructions", and to show fewer hart=N, mode=user, function=NAME, pc=START-END, with commas between them',
   )
   .addHelpText('after', BOOT_HELP)
   .action(async (kernel: string | undefined, options) => {

@@ -43,7 +43,7 @@ export interface MachineOptions {
 export type Stop =
   /** The time that was asked for has passed. */
   | { readonly kind: 'budget' }
-  /** Every hart waits, and the next timer is so many cycles away (Infinity: there is none). */
+  /** Every hart waits, and goes on in so many cycles (Infinity: only when something comes from outside). */
   | { readonly kind: 'idle'; readonly cycles: number }
   /** The guest ended the run, through the finisher or through tohost. */
   | { readonly kind: 'finished'; readonly code: number; readonly message?: string }
@@ -159,7 +159,7 @@ export class Machine {
     let next = Infinity;
     for (const hart of this.harts) {
       if (!hart.isIdle) return this.completed;
-      next = Math.min(next, hart.nextTimer);
+      next = Math.min(next, hart.wakeUp);
     }
     return next;
   }

@@ -292,7 +292,14 @@ export class Hart extends MemoryAccess {
 
   /** True while the hart waits for an interrupt, or is parked, and no interrupt that it has enabled is pending. */
   get isIdle(): boolean {
-    return this.words[WAITING] !== 0 && (this.pending & Number(this.csr[Slot.mie])) === 0;
+    const waiting = this.words[WAITING];
+    if (waiting === 0 || (this.pending & Number(this.csr[Slot.mie])) !== 0) return false;
+    return waiting === WAITS || this.cycles < this.parkedUntil[0];
+  }
+
+  /** The cycle at which an idle hart goes on if nothing else happens. */
+  get wakeUp(): number {
+    return this.words[WAITING] === PARKED ? Math.min(this.nextTimer, this.parkedUntil[0]) : this.nextTimer;
   }
 
   waitForInterrupt(): void {
@@ -424,9 +431,8 @@ export class Hart extends MemoryAccess {
     while (this.cycles < until && this.stuck === undefined && !this.stopping) {
       if (this.words[WAITING] !== 0) {
         if (this.isIdle) {
-          const wakeUp = this.words[WAITING] === PARKED ? this.parkedUntil[0] : Infinity;
-          this.idleUntil(Math.min(until, this.nextTimer, wakeUp));
-          if (this.cycles < wakeUp) continue;
+          this.idleUntil(Math.min(until, this.wakeUp));
+          continue;
         }
         this.words[WAITING] = 0;
       }
