@@ -1,4 +1,5 @@
 /** Machine-mode CSRs (privileged specification, chapter "Machine-Level ISA"). */
+import type { Hart } from '../hart.js';
 import { Interrupt, Mode } from '../trap.js';
 import {
   ENVCFG_FIOM,
@@ -53,8 +54,10 @@ const ALL_INTERRUPTS =
 const DELEGABLE_EXCEPTIONS = 0xb3ffn;
 
 /** With Sstc, STIP is the comparison of time and stimecmp and cannot be written. */
-const mipWritable = (sstc: boolean): bigint =>
-  sstc ? SUPERVISOR_INTERRUPTS & ~bit(Interrupt.SupervisorTimer) : SUPERVISOR_INTERRUPTS;
+const mipWritable = (h: Hart): bigint =>
+  (h.csr[Slot.menvcfg] & MENVCFG_STCE) !== 0n
+    ? SUPERVISOR_INTERRUPTS & ~bit(Interrupt.SupervisorTimer)
+    : SUPERVISOR_INTERRUPTS;
 
 export const machineCsrs: readonly Csr[] = [
   // 0 stands for "not a commercial implementation", "no registered architecture", "no version".
@@ -86,7 +89,14 @@ export const machineCsrs: readonly Csr[] = [
   // The base is aligned to four bytes; modes are direct (0) and vectored (1).
   stored('mtvec', 0x305, { mask: ~2n }),
   stored('mcounteren', 0x306, { mask: 7n }),
-  stored('menvcfg', 0x30a, { mask: MENVCFG_STCE | ENVCFG_FIOM, changed: (h) => h.updateTimers() }),
+  stored('menvcfg', 0x30a, {
+    mask: MENVCFG_STCE | ENVCFG_FIOM,
+    changed: (h) => {
+      // What software wrote to STIP does not outlive its becoming read-only.
+      h.csr[Slot.mip] &= mipWritable(h);
+      h.updateTimers();
+    },
+  }),
   constant('mcountinhibit', 0x320, 0n),
 
   // A part without triggers: the selector is hard-wired, and what it selects has type 0, "no trigger here"
@@ -104,7 +114,7 @@ export const machineCsrs: readonly Csr[] = [
     // A read-modify-write works on the bits that software set, not on the wires (section "mip and mie").
     readToModify: (h) => h.csr[Slot.mip] | (BigInt(h.pending) & ~bit(Interrupt.SupervisorExternal)),
     write: (h, value) => {
-      const writable = mipWritable((h.csr[Slot.menvcfg] & MENVCFG_STCE) !== 0n);
+      const writable = mipWritable(h);
       h.csr[Slot.mip] = (h.csr[Slot.mip] & ~writable) | (value & writable);
       h.leave();
     },
