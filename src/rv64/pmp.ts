@@ -87,7 +87,9 @@ export class Pmp {
     if (this.entries.length === 0) return true;
     const end = physical + bytes;
     for (const entry of this.entries) {
-      if (end <= entry.start || entry.end <= physical) continue;
+      // A range whose top is not above its bottom is empty.
+      const isOutside = end <= entry.start || entry.end <= physical || entry.end <= entry.start;
+      if (isOutside) continue;
       // The lowest-numbered entry that matches any byte decides, and must match all of them.
       if (physical < entry.start || end > entry.end) return false;
       if (mode === Mode.Machine && (entry.config & PMP_LOCKED) === 0) return true;
