@@ -262,6 +262,14 @@ describe('the virtio transport', () => {
     touchEverything(slot, range(slot.size));
   });
 
+  test('registers other than the configuration are words', () => {
+    const { device, driver } = buildStarted();
+    device.store(0x070, 1, 0);
+    device.store(0x070, 2, 0);
+    expect(driver.read(0x070)).toBe(15);
+    expect([device.load(0x000, 1), device.load(0x070, 2)]).toEqual([0, 0]);
+  });
+
   test('the configuration is read at any width', () => {
     const { device } = build({ store: new MemoryStore(new Uint8Array(512 * 0x1234)) });
     expect([device.load(0x100, 1), device.load(0x101, 1), device.load(0x100, 2)]).toEqual([
@@ -369,6 +377,12 @@ describe('the disk', () => {
       throw new TypeError('bug');
     };
     expect(() => request(buildStarted({ store }).driver, IN, 0, 512)).toThrow(TypeError);
+  });
+
+  test('the last sector belongs to the disk', () => {
+    const { driver } = buildStarted();
+    expect(request(driver, IN, SECTORS - 2, 1024)).toBe(0);
+    expect([...driver.at(BUFFER + 512, 512)]).toEqual(filled(SECTORS - 1));
   });
 
   test('transfers longer than one piece of work arrive whole', () => {
