@@ -65,7 +65,7 @@ PROBE_POINT void kfree(void *frame) {
     memset(frame, FREE_JUNK, PAGE_SIZE);
   lock_free_list();
   push(frame);
-  if (FAULT(DOUBLE_FREE) && free_list.count % 1000 == 0)
+  if (FAULT(DOUBLE_FREE) && free_list.count % 100 == 0)
     push(frame);
   unlock_free_list();
 }
@@ -76,7 +76,7 @@ PROBE_POINT void *kalloc(void) {
   if (frame) {
     free_list.first = frame->next;
     free_list.count--;
-    if (FAULT(LOST_TAIL) && free_list.count % 1000 == 0 && free_list.first)
+    if (FAULT(LOST_TAIL) && free_list.count % 100 == 0 && free_list.first)
       free_list.first->next = 0;
   }
   unlock_free_list();

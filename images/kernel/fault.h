@@ -24,7 +24,7 @@
   X(16, MISSING_ROUNDING, "uvmdealloc also frees the page the new end lies in", "a page in use was unmapped")       \
   X(17, REMAP_ALLOWED, "uvmalloc maps the page of the old end again, over it", "a mapped page was mapped again")    \
   X(18, TEXT_WRITABLE, "kernel text is mapped with W", "a PTE of kernel text has the wrong permissions")            \
-  X(19, KERNEL_PAGE_USER, "the UART is mapped with U", "a PTE of the kernel has U")                                 \
+  X(19, KERNEL_PAGE_USER, "the last kernel stack is mapped with U", "a PTE of the kernel has U")                     \
   X(20, USER_PAGE_WITHOUT_U, "mappages drops U from writable user pages", "a user page has no U")                   \
   X(21, GUARD_PAGE_MAPPED, "the guard page of a kernel stack is mapped", "a mapping where there should be none")    \
   X(22, TRAMPOLINE_WRITABLE, "the trampoline is mapped with W", "the trampoline's PTE has the wrong permissions")   \
@@ -44,7 +44,7 @@
   X(36, FREE_LIST_UNLOCKED, "the allocator takes no lock", "the free list is changed without its lock")             \
   X(37, LOCK_ORDER, "kill takes a process's lock and then wait_lock", "two locks are taken in both orders")         \
   X(38, USER_GUARD_OPEN, "exec leaves U on the guard page of the stack", "the guard page is accessible")            \
-  X(39, TRAPFRAME_USER, "the trapframe is mapped with U", "the trapframe's PTE has the wrong permissions")          \
+  X(39, TRAPFRAME_USER, "the trapframe has U: the trampoline may not use it", "a trap in the trap handler")         \
   X(40, COPYOUT_TO_READ_ONLY, "copyout stores to pages without W", "a store to a page the user cannot write")       \
   X(41, GROWTH_WRONG_SIZE, "sbrk says one page less than it mapped", "a page beyond the process's size is mapped")  \
   X(42, EXEC_KEEPS_OLD, "exec does not free the old program", "frames are lost in exec")

@@ -106,7 +106,8 @@ static bool is_whole(const void *frame) {
 
 PROBE_POINT void *kmalloc(uint64_t size) {
   if (size > PAGE_SIZE)
-    panic("kmalloc: %ld bytes asked for by 0x%lx, at most %d", size, (uint64_t)__builtin_return_address(0), PAGE_SIZE);
+    panic("kmalloc: %ld bytes asked for by 0x%lx, more than %d", size, (uint64_t)__builtin_return_address(0),
+          PAGE_SIZE);
   uint32_t needed = sizeof(struct header) + (size == 0 ? SMALLEST_BLOCK : (size + 15) / 16 * 16);
   acquire(&blocks_lock);
   struct header *block = size > LARGEST_SPLIT ? 0 : take(needed);

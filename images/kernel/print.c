@@ -80,6 +80,7 @@ void printf(const char *format, ...) {
 
 void halt(void) {
   interrupts_off();
+  write_csr(sie, 0); // so that nothing ends the wfi
   for (;;)
     asm volatile("wfi");
 }

@@ -10,10 +10,10 @@
 
 struct process processes[NPROC];
 
-static struct process *init;           // adopts the children of those that exit
-static int last_pid;                   // guarded by pid_lock
+static struct process *init; // adopts the children of those that exit
+static int last_pid;         // guarded by pid_lock
 static struct spinlock pid_lock;
-static struct spinlock wait_lock;      // guards every `parent`; taken before any process's lock
+static struct spinlock wait_lock; // guards every `parent`; taken before any process's lock
 
 #define FOR_EACH_PROCESS(each) for (struct process *each = processes; each < &processes[NPROC]; each++)
 
@@ -49,18 +49,19 @@ static void process_start(void) {
   user_return();
 }
 
-// Frees what a process that will not run again still has: trapframe, address space, slot.
+// Frees what a process that will not run again still has: address space, trapframe, slot.
 static void process_free(struct process *process) {
-  if (process->trapframe)
-    kfree(process->trapframe);
-  if (FAULT(WRITE_AFTER_FREE) && process->trapframe)
-    process->trapframe->epc = 0;
-  if (FAULT(READ_AFTER_FREE) && process->trapframe)
-    process->size += process->trapframe->epc & 0; // a look at it, no more
-  process->trapframe = 0;
+  struct trapframe *trapframe = process->trapframe;
   if (process->page_table)
     proc_freepagetable(process->page_table, process->size);
   process->page_table = 0;
+  if (trapframe)
+    kfree(trapframe);
+  if (FAULT(WRITE_AFTER_FREE) && trapframe)
+    trapframe->epc = 0;
+  if (FAULT(READ_AFTER_FREE) && trapframe)
+    process->exit_status = trapframe->a0;
+  process->trapframe = 0;
   process->size = 0;
   process->parent = 0;
   process->name[0] = 0;

@@ -115,7 +115,7 @@ void uvmclear(pagetable_t page_table, uint64_t va) {
   flush_page(va);
 }
 
-// The kernel's address of a user byte, or 0 if the user may not access it so. perm is PTE_R, PTE_W, or 0 for any access.
+// The kernel's address of a user byte, or 0 if the user may not access it so. perm is PTE_R, PTE_W, or 0 for any.
 static char *user_byte(pagetable_t page_table, uint64_t va, int perm) {
   if (va >= MAXVA)
     return 0;

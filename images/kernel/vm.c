@@ -85,9 +85,9 @@ PROBE_POINT void freewalk(pagetable_t page_table) {
     pte_t pte = page_table[i];
     if ((pte & PTE_V) && PTE_IS_LEAF(pte))
       panic("freewalk: leaf 0x%lx left at index %d of table 0x%lx", pte, i, (uint64_t)page_table);
+    page_table[i] = 0;
     if (pte & PTE_V)
       freewalk((pagetable_t)PTE_TO_PA(pte));
-    page_table[i] = 0;
   }
   kfree(page_table);
   if (FAULT(TABLE_FREED_TWICE))
@@ -118,9 +118,11 @@ static int map_kernel_stack(pagetable_t page_table, int slot) {
   void *frame = kalloc();
   if (frame == 0)
     return -1;
-  int with_guard = FAULT(GUARD_PAGE_MAPPED) ? PAGE_SIZE : 0;
-  if (mappages(page_table, KERNEL_STACK(slot) - with_guard, PAGE_SIZE + with_guard, (uint64_t)frame,
-               PTE_R | PTE_W) == 0)
+  int guard = FAULT(GUARD_PAGE_MAPPED) ? PAGE_SIZE : 0;
+  int perm = PTE_R | PTE_W;
+  if (FAULT(KERNEL_PAGE_USER) && slot == NPROC - 1)
+    perm |= PTE_U;
+  if (mappages(page_table, KERNEL_STACK(slot) - guard, PAGE_SIZE + guard, (uint64_t)frame, perm) == 0)
     return 0;
   kfree(frame);
   return -1;
@@ -131,8 +133,6 @@ static int region_perm(const struct kernel_region *region) {
     return region->perm | PTE_W;
   if (FAULT(TRAMPOLINE_WRITABLE) && region->start == TRAMPOLINE)
     return region->perm | PTE_W;
-  if (FAULT(KERNEL_PAGE_USER) && region->start == UART_BASE)
-    return region->perm | PTE_U;
   return region->perm;
 }
 
@@ -141,9 +141,7 @@ static void kvm_unmake(pagetable_t page_table) {
   for (int slot = 0; slot < NPROC; slot++) {
     pte_t *pte = walk(page_table, KERNEL_STACK(slot), 0);
     if (pte && (*pte & PTE_V))
-      kfree((void *)PTE_TO_PA(*pte));
-    if (pte)
-      *pte = 0;
+      uvmunmap(page_table, KERNEL_STACK(slot), 1, 1);
   }
   for (uint64_t i = 0; i < KERNEL_REGIONS; i++)
     for (uint64_t va = kernel_regions[i].start; va < kernel_regions[i].end; va += PAGE_SIZE) {
