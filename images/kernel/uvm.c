@@ -23,15 +23,12 @@ PROBE_POINT uint64_t uvmalloc(pagetable_t page_table, uint64_t old_size, uint64_
     start = PAGE_ROUND_DOWN(old_size);
   for (uint64_t va = start; va < new_size; va += PAGE_SIZE) {
     void *frame = kalloc();
-    if (frame == 0) {
-      uvmdealloc(page_table, va, old_size);
-      return 0;
-    }
-    memset(frame, 0, PAGE_SIZE);
-    if (mappages(page_table, va, PAGE_SIZE, (uint64_t)frame, PTE_R | PTE_U | perm) < 0) {
-      if (!FAULT(LEAK_IN_UVMALLOC))
+    if (frame)
+      memset(frame, 0, PAGE_SIZE);
+    if (frame == 0 || mappages(page_table, va, PAGE_SIZE, (uint64_t)frame, PTE_R | PTE_U | perm) < 0) {
+      if (frame)
         kfree(frame);
-      uvmdealloc(page_table, va, old_size);
+      uvmunmap(page_table, start, (va - start) / PAGE_SIZE, !FAULT(LEAK_IN_UVMALLOC));
       return 0;
     }
   }
@@ -87,9 +84,9 @@ PROBE_POINT int uvmcopy(pagetable_t from, pagetable_t to, uint64_t size) {
     if (frame)
       memmove(frame, (void *)pa, PAGE_SIZE);
     if (frame == 0 || mappages(to, va, PAGE_SIZE, (uint64_t)frame, perm) < 0) {
-      if (frame && !FAULT(LEAK_IN_UVMCOPY))
+      if (frame)
         kfree(frame);
-      uvmunmap(to, 0, va / PAGE_SIZE, 1);
+      uvmunmap(to, 0, va / PAGE_SIZE, !FAULT(LEAK_IN_UVMCOPY));
       return -1;
     }
   }
