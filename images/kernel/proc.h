@@ -35,7 +35,7 @@ enum process_state { UNUSED, CREATED, SLEEPING, RUNNABLE, RUNNING, ZOMBIE };
 struct process {
   struct spinlock lock; // guards the fields up to the blank line
   enum process_state state;
-  void *channel; // what it sleeps on
+  void *channel; // what it sleeps on, else 0
   bool killed;
   int exit_status;
   int pid;
@@ -63,7 +63,8 @@ struct cpu *this_cpu(void);
 struct process *current_process(void); // 0 in the scheduler
 
 // Gives up lock and sleeps until wake_all(channel), then takes lock again. Hold lock from testing the condition
-// on; the waker holds it too, so no wake-up is lost. Test the condition again afterwards, and process_killed().
+// on; the waker must hold it too, so that no wake-up is lost. Test the condition again afterwards, and
+// process_killed().
 void sleep_on(void *channel, struct spinlock *lock);
 void wake_all(void *channel);
 bool process_killed(struct process *process);

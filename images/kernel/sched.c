@@ -25,6 +25,8 @@ struct process *current_process(void) {
 
 // Runs a process, if it wants to, until it gives up the hart.
 static bool run(struct process *process) {
+  if (process->state != RUNNABLE)
+    return false; // a look without the lock, to pass quickly over the many that are not
   struct cpu *cpu = this_cpu();
   acquire(&process->lock);
   bool runnable = process->state == RUNNABLE;
@@ -76,10 +78,10 @@ void yield(void) {
 
 void sleep_on(void *channel, struct spinlock *lock) {
   struct process *process = current_process();
-  acquire(&process->lock); // wake_all takes it, so from here on no wake-up is missed
-  release(lock);
+  acquire(&process->lock);
   process->channel = channel;
   process->state = SLEEPING;
+  release(lock); // from here on wake_all finds the channel, and waits for the process's lock
   leave_hart();
   process->channel = 0;
   release(&process->lock);
@@ -87,10 +89,9 @@ void sleep_on(void *channel, struct spinlock *lock) {
 }
 
 void wake_all(void *channel) {
-  struct process *self = current_process();
   for (struct process *process = processes; process < &processes[NPROC]; process++) {
-    if (process == self)
-      continue;
+    if (process->channel != channel)
+      continue; // without its lock: the caller has the one that sleep_on released, so the channel is up to date
     acquire(&process->lock);
     if (process->state == SLEEPING && process->channel == channel)
       process->state = RUNNABLE;
