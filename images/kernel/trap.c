@@ -41,6 +41,26 @@ static void external_interrupt(void) {
     plic_complete(irq);
 }
 
+// The name of an exception (privileged specification, "Supervisor Cause Register").
+static const char *cause_name(uint64_t cause) {
+  static const char *const names[] = {
+      [0] = "instruction address misaligned",
+      [1] = "instruction access fault",
+      [2] = "illegal instruction",
+      [3] = "breakpoint",
+      [4] = "load address misaligned",
+      [5] = "load access fault",
+      [6] = "store address misaligned",
+      [7] = "store access fault",
+      [CAUSE_USER_CALL] = "system call",
+      [CAUSE_FETCH_PAGE_FAULT] = "instruction page fault",
+      [CAUSE_LOAD_PAGE_FAULT] = "load page fault",
+      [CAUSE_STORE_PAGE_FAULT] = "store page fault",
+  };
+  bool is_known = cause < sizeof names / sizeof names[0] && names[cause];
+  return is_known ? names[cause] : "unknown trap";
+}
+
 // Serves an interrupt. Returns false if the cause is none that it knows.
 static bool serve_interrupt(uint64_t cause) {
   if (cause == CAUSE_TIMER)
@@ -66,7 +86,7 @@ static void user_exception(struct process *process, uint64_t cause) {
                        cause == CAUSE_STORE_PAGE_FAULT;
   if (is_page_fault && mmap_fault(process, address, fault_access(cause)) == 0)
     return;
-  printf("pid %d (%s) killed: scause %ld, sepc 0x%lx, stval 0x%lx\n", process->pid, process->name, cause,
+  printf("pid %d (%s) killed: %s, sepc 0x%lx, stval 0x%lx\n", process->pid, process->name, cause_name(cause),
          process->trapframe->epc, address);
   kill(process->pid);
 }
@@ -137,7 +157,8 @@ void kernel_trap(void) {
   if (!(status & SSTATUS_SPP) || interrupts_are_on())
     panic("kernel_trap: not from supervisor mode with interrupts off, sstatus 0x%lx", status);
   if (!serve_interrupt(cause))
-    panic("kernel_trap: scause %ld, sepc 0x%lx, stval 0x%lx, hart %d", cause, pc, read_csr(stval), hart_id());
+    panic("kernel_trap: %s (scause 0x%lx), sepc 0x%lx, stval 0x%lx, hart %d", cause_name(cause), cause, pc,
+          read_csr(stval), hart_id());
   if (cause == CAUSE_TIMER && current_process() != 0)
     yield();
   write_csr(sepc, pc); // another trap may have come meanwhile, while this process was not running
