@@ -48,6 +48,7 @@ export async function boot(kernel: string | undefined, options: BootOptions): Pr
       seed: options.seed,
       virtio: options.virtio,
       output: output.sink,
+      warn: say,
     });
     if (options.trace !== undefined) {
       const { trace } = await import('../debug/trace.js');

@@ -37,6 +37,8 @@ export interface MachineOptions {
   readonly virtio?: 'auto' | 'legacy' | 'modern';
   /** Receives what the guest writes to its serial port. */
   readonly output?: ByteSink;
+  /** Receives a sentence when the guest does what its machine cannot go along with, though it goes on. */
+  readonly warn?: (sentence: string) => void;
 }
 
 /** Why `run` returned. */
@@ -99,6 +101,7 @@ export class Machine {
       memory: new RamDma(this.state, this.frames),
       output: options.output ?? (() => {}),
       disk,
+      warn: options.warn ?? (() => {}),
       virtioVersion: () => this.virtioVersion(),
       onFinish: (code) => this.end({ kind: 'finished', code }),
       onReset: () => this.end({ kind: 'reset' }),
@@ -241,7 +244,10 @@ export class Machine {
    * A machine that goes on where `save` was called. The host's side (disk, output) is given anew; a disk that keeps
    * its own state takes it back. Throws BadInputError for a snapshot of another version.
    */
-  static load(snapshot: Snapshot, host: Pick<MachineOptions, 'disk' | 'output' | 'virtio'> = {}): Machine {
+  static load(
+    snapshot: Snapshot,
+    host: Pick<MachineOptions, 'disk' | 'output' | 'warn' | 'virtio'> = {},
+  ): Machine {
     if (snapshot.version !== SNAPSHOT_VERSION) {
       throw new BadInputError(`the snapshot has version ${snapshot.version}, this is ${SNAPSHOT_VERSION}`);
     }

@@ -20,6 +20,7 @@ export interface Surroundings {
   readonly disk: BlockStore | undefined;
   /** The version of virtio-mmio that the slots speak, asked when the guest first needs it. */
   readonly virtioVersion: () => 1 | 2;
+  readonly warn: (sentence: string) => void;
   readonly onFinish: (code: number) => void;
   readonly onReset: () => void;
 }
@@ -47,6 +48,7 @@ export function buildDevices(to: Surroundings): { devices: readonly Device[]; ua
       line: plic.line(VIRTIO_FIRST_IRQ + slot),
       memory: to.memory,
       version: to.virtioVersion,
+      onBroken: (what) => to.warn(`${what}; the driver must reset the device`),
       backend: slot === 0 && to.disk ? new VirtioBlk(to.disk) : undefined,
     });
   });
