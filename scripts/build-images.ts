@@ -33,6 +33,7 @@ const COMMON_FLAGS = [
   '-fdata-sections',
   '-fno-tree-loop-distribute-patterns', // memset must not become a call of itself
   `-ffile-prefix-map=${IMAGES}=.`,
+  `-Wa,--debug-prefix-map=${IMAGES}=.`, // the same for the assembler's own line tables
 ];
 
 /** Frame pointers, real calls and line tables, so that backtraces work; little else in the way of debugging. */
