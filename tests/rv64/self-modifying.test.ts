@@ -24,6 +24,15 @@ describe.each(['', 'fence.i'])('code that is stored to is what runs next %s', (f
     expect(h.x.a0).toBe(11n);
   });
 
+  test('when only its second half is replaced', () => {
+    const h = boot();
+    Object.assign(h.x, { a2: ADD_TEN >> 16n, a3: 2n });
+    h.run(
+      `la a1, target\n target: addi a0, a0, 1\n sh a2, 2(a1)\n ${fence}\n addi a3, a3, -1\n bnez a3, target`,
+    );
+    expect(h.x.a0).toBe(11n);
+  });
+
   test('when half of it is replaced, and when one instruction becomes two', () => {
     const h = boot();
     Object.assign(h.x, { a2: COMPRESSED_ADD_TEN, a3: 3n });

@@ -137,11 +137,18 @@ describe('a change of a page table takes effect at once, with no sfence.vma:', (
     h.poke(entryAt(LAST, code, 0), pte(FRAMES[1], ANYTHING));
     h.load('sd a3, 0(a2)\n li a4, 1', FRAMES[1]);
     h.load('sd a3, 0(a2)\n li a4, 2', FRAMES[2]);
-    Object.assign(h.x, { a2: TABLE_WINDOW + 8n, a3: pte(FRAMES[2], ANYTHING) });
+    // The first round decodes both instructions; its store hits data.
+    const rounds: [at: bigint, seen: bigint][] = [
+      [VIRTUAL, 1n],
+      [TABLE_WINDOW + 8n, 2n],
+    ];
     h.mode = Mode.Supervisor;
-    h.pc = code;
-    h.step(2);
-    expect(h.x.a4).toBe(2n);
+    for (const [at, seen] of rounds) {
+      Object.assign(h.x, { a2: at, a3: pte(FRAMES[2], ANYTHING) });
+      h.pc = code;
+      h.step(2);
+      expect(h.x.a4).toBe(seen);
+    }
   });
 
   test('when A or D is cleared it is set again by the next access', () => {
