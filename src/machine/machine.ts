@@ -41,6 +41,9 @@ export interface MachineOptions {
   readonly warn?: (sentence: string) => void;
 }
 
+/** Called before a store of `bytes` bytes; it may look at everything and change nothing. */
+export type FrameWatcher = (physicalAddress: bigint, bytes: number, hart: Hart | undefined) => void;
+
 /** Why `run` returned. */
 export type Stop =
   /** The time that was asked for has passed. */
@@ -109,9 +112,9 @@ export class Machine {
     this.devices = devices;
     this.uart = uart;
     devices.forEach((device) => bus.attach(device));
-    this.frames.onWatchedStore = () => this.running?.stop();
     this.afterWatchedStore = watchToHost(this.symbols, this.state, this.frames, {
       onFinish: (stop) => this.end(stop),
+      onStore: () => this.running?.stop(),
       onByte: options.output ?? (() => {}),
     });
 
@@ -214,6 +217,26 @@ export class Machine {
     if (offset < 0 || offset >= this.state.ramBytes)
       throw new RangeError('there is no RAM to set a probe in');
     this.frames.setProbe(offset, probe);
+  }
+
+  /**
+   * Has `watcher` called before each store to the frame at a physical address, by a hart (the one that executes just
+   * now, if any) or a device. Only stores to watched frames get slower. Throws RangeError outside RAM.
+   */
+  watchFrame(physicalAddress: bigint, watcher: FrameWatcher): void {
+    this.frames.watch(this.frameAt(physicalAddress), (offset, bytes) =>
+      watcher(BigInt(RAM_BASE + offset), bytes, this.running),
+    );
+  }
+
+  unwatchFrame(physicalAddress: bigint): void {
+    this.frames.unwatch(this.frameAt(physicalAddress));
+  }
+
+  private frameAt(physicalAddress: bigint): number {
+    const offset = Number(physicalAddress) - RAM_BASE;
+    if (offset < 0 || offset >= this.state.ramBytes) throw new RangeError('there is no RAM to watch');
+    return offset >>> 12;
   }
 
   /** Where a hart is and what trap it took last, in a few lines. */

@@ -16,6 +16,8 @@ const CONSOLE_WRITE = 0x0101n;
 
 export interface ToHostSinks {
   onFinish: (stop: Stop) => void;
+  /** A store is about to change the word, or one near it. */
+  onStore: () => void;
   onByte: ByteSink;
 }
 
@@ -29,7 +31,7 @@ export function watchToHost(
   const address = symbols.address('tohost');
   const offset = address === undefined ? -1 : Number(address) - RAM_BASE;
   if (offset < 0 || offset + 8 > state.ramBytes) return () => {};
-  frames.watch(offset >>> 12);
+  frames.watch(offset >>> 12, sinks.onStore);
   return () => {
     const value = state.view.getBigUint64(RAM_START + offset, true);
     if (value >> 48n === CONSOLE_WRITE) {

@@ -13,15 +13,17 @@ const TABLE = 1;
 const CODE = 2;
 const WATCHED = 4;
 
+/** Called when a store is about to change bytes of a frame that is being watched. */
+export type StoreWatcher = (ramOffset: number, bytes: number) => void;
+
 export class Frames {
   private readonly flags: Uint8Array;
   private readonly code: (CodePage | undefined)[];
   /** Probes by frame and slot. */
   private readonly probes = new Map<number, Map<number, Probe>>();
+  private readonly watchers = new Map<number, StoreWatcher>();
   readonly tlb: Tlb;
 
-  /** Called when a store is about to change something that is being watched. */
-  onWatchedStore: (ramOffset: number, bytes: number) => void = () => {};
   /** Called when a hart in the middle of a page must look again at what it executes. */
   onChange: () => void = () => {};
 
@@ -57,7 +59,7 @@ export class Frames {
     if (flags & CODE && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes)) {
       this.dropCode(frame);
     }
-    if (flags & WATCHED) this.onWatchedStore(ramOffset, bytes);
+    if (flags & WATCHED) this.watchers.get(frame)!(ramOffset, bytes);
   }
 
   /** The decoded instructions of a frame. */
@@ -90,9 +92,15 @@ export class Frames {
     if (this.tlb.noteTable(frame, root, level, base)) this.announce(frame, TABLE);
   }
 
-  /** Has every store to the frame reported through `onWatchedStore`. */
-  watch(frame: number): void {
+  /** Has every store to the frame reported, until `unwatch`. A frame has one watcher at most. */
+  watch(frame: number, watcher: StoreWatcher): void {
+    this.watchers.set(frame, watcher);
     this.announce(frame, WATCHED);
+  }
+
+  unwatch(frame: number): void {
+    this.watchers.delete(frame);
+    this.flags[frame] &= ~WATCHED;
   }
 
   /** Drops everything that was derived from RAM, after RAM was replaced as a whole. */

@@ -25,3 +25,21 @@ describe('a probe', () => {
     expect(calls).toBeGreaterThan(0);
   });
 });
+
+describe('a watched frame', () => {
+  it('reports each store to it, before it happens, and changes nothing', () => {
+    const plain = bootImage();
+    const watched = bootImage();
+    const ticks = watched.machine.symbols.address('ticks')!;
+    const value = watched.machine.readMemory(ticks, 4)!;
+    const seen: number[] = [];
+    watched.machine.watchFrame(ticks, (address, _, hart) => {
+      if (address === ticks && hart?.mode === 1) seen.push(value[0]);
+    });
+    plain.machine.run(40_000_000);
+    watched.machine.run(40_000_000);
+    expect(seen).toEqual(Array.from(seen, (_, index) => index));
+    expect(seen.length).toBeGreaterThan(0);
+    expect(watched.machine.hash()).toBe(plain.machine.hash());
+  });
+});
