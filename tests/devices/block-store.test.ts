@@ -36,7 +36,7 @@ describe('a disk in memory', () => {
     );
   });
 
-  test('its state is the changed sectors, in order, and later writes do not change it', () => {
+  test('its state is the changed sectors, in order, and neither changes the other', () => {
     const store = new MemoryStore(image());
     store.write(2, filled(8));
     store.write(0, filled(9));
@@ -48,6 +48,8 @@ describe('a disk in memory', () => {
         { sector: 2, bytes: filled(8) },
       ],
     });
+    saved.changedSectors[1].bytes.fill(0);
+    expect(readBack(store)).toEqual([1, 1, 8, 3]);
   });
 
   test('restoring takes back every write since, and shares nothing with the state', () => {
