@@ -21,7 +21,6 @@ extern struct device devices[];
 
 void console_init(void);
 void console_interrupt(int character);
-void console_put(int character);
 
 void uart_init(void);
 void uart_put_now(int byte);                     // waits for the device; for the kernel's own printing

@@ -1,4 +1,4 @@
-// Bytes and strings. Each behaves as in the C standard, except where said.
+// Bytes and strings. Each behaves as in the C standard, except where said. The compiler itself may call the first four.
 #pragma once
 #include <stddef.h>
 
