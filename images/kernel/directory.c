@@ -26,8 +26,8 @@ static int find_entry(struct inode *directory, const char *name, struct director
   return -1;
 }
 
-// The inode of a name in a directory that the caller has locked, with one more reference and not locked; sets *offset,
-// unless it is 0, to where the entry is. Returns 0 if there is no such name, or the inode table is full.
+// The inode of a name in a directory that the caller has locked, with one more reference and not locked. Sets
+// *offset, unless that is 0, to where the entry is. Returns 0 if there is no such name, or the inode table is full.
 struct inode *directory_lookup(struct inode *directory, const char *name, uint32_t *offset) {
   struct directory_entry entry;
   int found = find_entry(directory, name, &entry);

@@ -9,7 +9,7 @@
 //   4. the header is written with a count of 0.
 //
 // A machine that stops before 2 has done nothing; one that stops after it finds the list at its next mount, and
-// does 3 and 4 (again). The disk writes a block wholly or not at all.
+// does 3 and 4 (again). It may stop between the two sectors of a block, too: the header lies in the first.
 //
 // On disk the log is the header's block and then one block for each entry, in the order of the header's list.
 #include "device.h"
@@ -21,6 +21,8 @@ struct header {
   uint32_t count;
   uint32_t blocks[LOG_ENTRIES];
 };
+
+_Static_assert(sizeof(struct header) <= 512, "the header lies in one sector, which is written wholly or not at all");
 
 static struct {
   struct spinlock lock;

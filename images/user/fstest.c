@@ -66,7 +66,8 @@ static const char *numbered(char letter, int number) {
 }
 
 static bool files_keep_bytes(void) {
-  static const int sizes[] = {0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 12 * BLOCK - 1, 12 * BLOCK, 12 * BLOCK + 1, 20 * BLOCK};
+  static const int sizes[] = {0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 12 * BLOCK - 1, 12 * BLOCK, 12 * BLOCK + 1,
+                              20 * BLOCK};
   static const int steps[] = {100, BLOCK, 5 * BLOCK};
   for (int i = 0; i < 9; i++) {
     for (int j = 0; j < 3; j++) {

@@ -174,10 +174,15 @@ static void move_descriptor(int from, int descriptor) {
   close(from);
 }
 
+static int flags_of(char kind) {
+  if (kind == '<')
+    return O_RDONLY;
+  return kind == '>' ? O_WRONLY | O_CREATE | O_TRUNC : O_RDWR | O_CREATE;
+}
+
 static void redirect(const struct redirect *redirect) {
   char scratch[128];
-  int flags = redirect->kind == '<' ? O_RDONLY : redirect->kind == '>' ? O_WRONLY | O_CREATE | O_TRUNC : O_RDWR | O_CREATE;
-  int descriptor = open(redirect->path, flags);
+  int descriptor = open(redirect->path, flags_of(redirect->kind));
   struct stat stat;
   if (descriptor < 0 || fstat(descriptor, &stat) < 0)
     fail("sh: cannot open %s\n", redirect->path);

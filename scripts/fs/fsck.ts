@@ -31,7 +31,7 @@ import {
  * header is emptied. An image whose superblock or log header makes no sense is copied as it is.
  */
 export function recover(bytes: Uint8Array): Uint8Array {
-  const image = new Image(bytes.slice());
+  const image = new Image(new Uint8Array(bytes)); // slice() would not copy a Buffer
   const { superblock, problems } = checkSuperblock(image);
   if (problems.length > 0 || checkLog(image, superblock).length > 0) return image.bytes;
 

@@ -53,7 +53,8 @@ char *strchr(const char *string, int character);
 int atoi(const char *string);
 
 // Prints to standard output, or to a descriptor. Formats: %d %u %x, all three also with an l for a long, %p, %s, %c,
-// %%; a number between % and the letter is a minimum width, padded with spaces: on the right for %s, else on the left.
+// %%. A number between % and the letter is a minimum width, padded with spaces: for %s on the right, else on the
+// left.
 void printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fprintf(int descriptor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -314,11 +314,14 @@ describe('checkImage', () => {
     expect(checkImage(image.bytes)).toEqual([]);
   });
 
-  test('does not change the image', () => {
+  test.each([
+    ['an array', (bytes: Uint8Array) => bytes],
+    ['a Buffer, whose slice() is no copy', (bytes: Uint8Array) => Buffer.from(bytes.buffer)],
+  ])('does not change the image, given %s', (_, wrap) => {
     const image = soundImage();
     log(image, [[1500, new Uint8Array(BLOCK_SIZE).fill(7)]]);
     const before = image.bytes.slice();
-    checkImage(image.bytes);
+    checkImage(wrap(image.bytes));
     expect(Buffer.compare(image.bytes, before)).toBe(0);
   });
 
