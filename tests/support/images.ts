@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { MemoryStore } from '../../src/devices/block-store.js';
 import { Machine, type MachineOptions } from '../../src/machine/machine.js';
 
-const read = (name: string): Uint8Array => readFileSync(new URL(`../../images/${name}`, import.meta.url));
+const read = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../../images/${name}`, import.meta.url)));
 
 export const kernelElf = read('kernel.elf');
 export const fileSystemImage = read('fs.img');
