@@ -18,12 +18,16 @@ const HARMLESS = new Set([0x03, 0x0f, 0x13, 0x17, 0x1b, 0x33, 0x37, 0x3b, 0x63, 
 /** Bits that tell a long instruction, also cleared in the word of a compressed one. */
 const LENGTH_BITS = 3;
 
+/** Instructions about which it is kept whether they are harmless. */
+const MAX_KEPT = 1000;
+
 const PC = Offset.pc >>> 2;
 
 export class SpinLoop {
   /** Low word of pc when last looked at, and whether there is no loop there. */
   private place = 0;
   private ruledOut = true;
+  private readonly harmless = new Map<number, boolean>();
 
   /**
    * The period in cycles of the loop that the hart is in, or 0. Finds out by executing instructions with `step`, which
@@ -42,6 +46,16 @@ export class SpinLoop {
     return period;
   }
 
+  /** Loops are looked at in every slice, so what is found out about an instruction is kept. */
+  private isHarmless(bits: number): boolean {
+    const known = this.harmless.get(bits);
+    if (known !== undefined) return known;
+    const isHarmless = HARMLESS.has((compile(bits).word & 0x7f) | LENGTH_BITS);
+    if (this.harmless.size === MAX_KEPT) this.harmless.clear();
+    this.harmless.set(bits, isHarmless);
+    return isHarmless;
+  }
+
   private tryRound(hart: Hart, step: () => void): number {
     const start = hart.pc;
     const registers = hart.x.slice();
@@ -49,8 +63,7 @@ export class SpinLoop {
     for (let steps = 1; steps <= LONGEST_LOOP; steps++) {
       const bits = hart.peekInstruction();
       if (bits === undefined) return 0;
-      const opcode = (compile(bits).word & 0x7f) | LENGTH_BITS;
-      if (!HARMLESS.has(opcode)) return 0;
+      if (!this.isHarmless(bits)) return 0;
       step();
       if (hart.deviceAccesses !== accesses) return 0;
       if (hart.pc === start) return registers.every((value, i) => value === hart.x[i]) ? steps : 0;
