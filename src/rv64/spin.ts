@@ -21,12 +21,17 @@ const LENGTH_BITS = 3;
 /** Instructions about which it is kept whether they are harmless. */
 const MAX_KEPT = 1000;
 
+/** x0 to x31, which come first in a hart's block. */
+const REGISTER_WORDS = 64;
+
 const PC = Offset.pc >>> 2;
 
 export class SpinLoop {
   /** Low word of pc when last looked at, and whether there is no loop there. */
   private place = 0;
   private ruledOut = true;
+  /** x0 to x31 at the start of a round. */
+  private readonly before = new Int32Array(REGISTER_WORDS);
   private readonly harmless = new Map<number, boolean>();
 
   /**
@@ -46,6 +51,13 @@ export class SpinLoop {
     return period;
   }
 
+  private hasSameRegisters({ words }: Hart): boolean {
+    for (let i = 0; i < REGISTER_WORDS; i++) {
+      if (words[i] !== this.before[i]) return false;
+    }
+    return true;
+  }
+
   /** Loops are looked at in every slice, so what is found out about an instruction is kept. */
   private isHarmless(bits: number): boolean {
     const known = this.harmless.get(bits);
@@ -58,7 +70,7 @@ export class SpinLoop {
 
   private tryRound(hart: Hart, step: () => void): number {
     const start = hart.pc;
-    const registers = hart.x.slice();
+    this.before.set(hart.words.subarray(0, REGISTER_WORDS));
     const accesses = hart.deviceAccesses;
     for (let steps = 1; steps <= LONGEST_LOOP; steps++) {
       const bits = hart.peekInstruction();
@@ -66,7 +78,7 @@ export class SpinLoop {
       if (!this.isHarmless(bits)) return 0;
       step();
       if (hart.deviceAccesses !== accesses) return 0;
-      if (hart.pc === start) return registers.every((value, i) => value === hart.x[i]) ? steps : 0;
+      if (hart.pc === start) return this.hasSameRegisters(hart) ? steps : 0;
     }
     return 0;
   }
