@@ -18,6 +18,7 @@ export interface BootOptions {
   memory: number;
   virtio: 'auto' | 'legacy' | 'modern';
   ephemeral?: boolean;
+  jit: boolean;
   seed?: number;
   run?: string[];
   expect?: RegExp;
@@ -47,6 +48,7 @@ export async function boot(kernel: string | undefined, options: BootOptions): Pr
       memoryBytes: options.memory,
       seed: options.seed,
       virtio: options.virtio,
+      jit: options.jit,
       output: output.sink,
       warn: say,
     });

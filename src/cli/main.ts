@@ -90,6 +90,7 @@ program
       .default(/^\$ /, '^\\$ '),
   )
   .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
+  .option('--no-jit', 'interpret everything: slower, and otherwise the same')
   .option('--log <file>', 'write a copy of all output here')
   .option(
     '--trace <filter>',

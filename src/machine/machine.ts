@@ -6,6 +6,7 @@ import type { BlockStore, ByteSink, Device } from '../devices/device.js';
 import type { Uart16550 } from '../devices/uart16550.js';
 import type { Probe } from '../rv64/code-page.js';
 import { Frames } from '../rv64/frames.js';
+import { Jit, type JitOptions } from '../rv64/jit/jit.js';
 import { Hart, type Observer } from '../rv64/hart.js';
 import { State } from '../rv64/state.js';
 import { BoardBus, RamDma } from './board-bus.js';
@@ -39,6 +40,8 @@ export interface MachineOptions {
   readonly output?: ByteSink;
   /** Receives a sentence when the guest does what its machine cannot go along with, though it goes on. */
   readonly warn?: (sentence: string) => void;
+  /** False to have everything interpreted: slower, and otherwise the same. */
+  readonly jit?: boolean | JitOptions;
 }
 
 /** Called before a store of `bytes` bytes; it may look at everything and change nothing. */
@@ -98,6 +101,12 @@ export class Machine {
       { length: harts },
       (_, index) => new Hart(index, this.state, this.frames, bus, this.clock),
     );
+    const { jit: jitOptions = true } = options;
+    if (jitOptions !== false) {
+      const jit = new Jit(this.state, this.harts, jitOptions === true ? {} : jitOptions);
+      this.frames.onCodeDropped = (page) => jit.forget(page);
+      this.harts.forEach((hart) => (hart.translator = jit));
+    }
     const { devices, uart } = buildDevices({
       harts: this.harts,
       clock: this.clock,

@@ -18,10 +18,38 @@ export class CodePage {
    */
   readonly word = new Int32Array(SLOTS);
 
-  /** `probes` are the page's, by slot. */
-  constructor(private readonly probes?: ReadonlyMap<number, Probe>) {}
+  /** How often execution has jumped to each slot, and where the translator keeps its entry map; both are its own. */
+  readonly heat = new Uint8Array(SLOTS);
+  entryMap = 0;
 
-  /** What is to be executed at a slot where `run` was decoded: that, and before it the probe that was set there. */
+  /**
+   * @param frame of RAM; -1 for a page that is none
+   * @param probes the page's, by slot
+   */
+  constructor(
+    readonly frame: number,
+    private readonly probes?: ReadonlyMap<number, Probe>,
+  ) {}
+
+  hasProbe(slot: number): boolean {
+    return this.probes !== undefined && this.probes.has(slot);
+  }
+
+  get hasProbes(): boolean {
+    return this.probes !== undefined;
+  }
+
+  /**
+   * Keeps what executes the instruction at a slot. Returns what is to be called for it: `run`, and before that the
+   * probe that was set there.
+   */
+  keep(slot: number, run: Run, word: number): Run {
+    const probed = this.withProbe(slot, run);
+    this.run[slot] = probed;
+    this.word[slot] = word;
+    return probed;
+  }
+
   withProbe(slot: number, run: Run): Run {
     const probe = this.probes?.get(slot);
     if (probe === undefined) return run;

@@ -2,17 +2,25 @@
 import { decode, lengthFromBits } from './decode.js';
 import { LONG, lengthOf } from './fields.js';
 import type { Hart } from './hart.js';
-import { operandsOf, type Run } from './row.js';
+import { operandsOf, type Row, type Run } from './row.js';
 
 const illegal: Run = (h) => h.illegal(h.fetchWord());
 
-/** The function and the word that execute the instruction with these bits (see CodePage.word). */
-export function compile(bits: number): { run: Run; word: number } {
+/** What executes an instruction, and the word it takes (see CodePage.word). */
+export interface Compiled {
+  readonly run: Run;
+  readonly word: number;
+  /** The row of 32 bits that it is or stands for; undefined for an illegal instruction. */
+  readonly row: Row | undefined;
+}
+
+export function compile(bits: number): Compiled {
   const row = decode(bits);
-  if (lengthFromBits(bits) === 4) return { run: row?.run ?? illegal, word: bits };
-  if (row === undefined) return { run: illegal, word: bits & ~LONG };
+  if (lengthFromBits(bits) === 4) return { run: row?.run ?? illegal, word: bits, row };
+  if (row === undefined) return { run: illegal, word: bits & ~LONG, row };
   const word = row.expand!(operandsOf(row, bits & 0xffff));
-  return { run: decode(word)!.run, word: word & ~LONG };
+  const full = decode(word)!;
+  return { run: full.run, word: word & ~LONG, row: full };
 }
 
 /** Fetches, decodes and executes the instruction at pc, and keeps it in the page for the next time. */

@@ -26,6 +26,8 @@ export class Frames {
 
   /** Called when a hart in the middle of a page must look again at what it executes. */
   onChange: () => void = () => {};
+  /** Called when the decoded instructions of a page are dropped. */
+  onCodeDropped: (page: CodePage) => void = () => {};
 
   constructor(private readonly state: State) {
     const count = state.ramBytes / 4096;
@@ -66,7 +68,7 @@ export class Frames {
   codePage(frame: number): CodePage {
     const known = this.code[frame];
     if (known) return known;
-    const page = new CodePage(this.probes.get(frame));
+    const page = new CodePage(frame, this.probes.get(frame));
     this.code[frame] = page;
     this.announce(frame, CODE);
     return page;
@@ -83,7 +85,9 @@ export class Frames {
 
   private dropCode(frame: number): void {
     this.flags[frame] &= ~CODE;
+    const page = this.code[frame];
     this.code[frame] = undefined;
+    if (page) this.onCodeDropped(page);
     this.onChange();
   }
 
@@ -107,9 +111,9 @@ export class Frames {
   forgetAll(): void {
     for (let frame = 0; frame < this.flags.length; frame++) {
       if (this.flags[frame] & TABLE) this.tlb.forgetTable(frame);
+      if (this.flags[frame] & CODE) this.dropCode(frame);
       this.flags[frame] &= WATCHED;
     }
-    this.code.fill(undefined);
     this.tlb.flush();
   }
 

@@ -30,6 +30,7 @@ import { IdleLoop, PARKED_CYCLES } from './idle-loop.js';
 import { MemoryAccess } from './memory-access.js';
 import type { Run } from './row.js';
 import { SpinLoop } from './spin.js';
+import type { Translator } from './translator.js';
 import { HART_BYTES, Offset, type State } from './state.js';
 import { Cause, Interrupt, INTERRUPT_FLAG, INTERRUPT_PRIORITY, Mode, Trap } from './trap.js';
 
@@ -84,12 +85,15 @@ export class Hart extends MemoryAccess {
   /** The page that pc is in, while the loop runs, if decoded instructions may be kept in it. */
   private page: CodePage | undefined;
   /** Stands in where PMP does not treat all of a page alike: nothing is kept in it. */
-  private readonly uncachedPage = new CodePage();
+  private readonly uncachedPage = new CodePage(-1);
 
   private stopping = false;
 
   /** Watches this hart; without one nothing is paid for the possibility. */
   observer: Observer | undefined;
+
+  /** Executes hot code; without one the interpreter executes everything. */
+  translator: Translator | undefined;
 
   /** Set once the hart is found to trap in its own trap handler for ever. */
   stuck: EndlessTrap | undefined;
@@ -207,12 +211,8 @@ export class Hart extends MemoryAccess {
     if (this.page === undefined) return run;
     const offset = this.words[PC] & 0xfff;
     const slot = offset >>> 1;
-    const probed = this.page.withProbe(slot, run);
-    if (offset + lengthOf(word) <= 4096) {
-      this.page.run[slot] = probed;
-      this.page.word[slot] = word;
-    }
-    return probed;
+    const isWhole = offset + lengthOf(word) <= 4096;
+    return isWhole ? this.page.keep(slot, run, word) : this.page.withProbe(slot, run);
   }
 
   // ---- time ---------------------------------------------------------------------------------------------
@@ -491,7 +491,8 @@ export class Hart extends MemoryAccess {
   private execute(): void {
     while (this.words[FUEL] > 0) {
       try {
-        this.executePage();
+        this.translator?.run(this.index);
+        if (this.words[FUEL] > 0) this.executePage();
       } catch (trap) {
         if (!(trap instanceof Trap)) throw trap;
         this.trapNow(trap.cause, trap.value);
@@ -502,13 +503,15 @@ export class Hart extends MemoryAccess {
     this.page = undefined;
   }
 
-  /** Executes instructions while they lie in the page that pc is in. */
+  /** Executes instructions while they lie in the page that pc is in and the translator does not take over. */
   private executePage(): void {
-    const { words, x } = this;
+    const { words, x, translator } = this;
     const frame = this.fetchFrame(words[PC], words[PC + 1]);
     this.page = frame < 0 ? undefined : this.frames.codePage(frame);
-    const { run, word } = this.page ?? this.uncachedPage;
+    const codePage = this.page ?? this.uncachedPage;
+    const { run, word } = codePage;
     let low = words[PC];
+    translator?.arrive(codePage, (low >>> 1) & 0x7ff);
     const page = low & PAGE_MASK;
     const high = words[PC + 1];
     words[NEXT + 1] = high;
@@ -523,6 +526,8 @@ export class Hart extends MemoryAccess {
       low = words[NEXT];
       words[PC] = low;
       words[PC + 1] = words[NEXT + 1];
-    } while (--words[FUEL] > 0 && (low & PAGE_MASK) === page && words[PC + 1] === high);
+      if (--words[FUEL] <= 0 || (low & PAGE_MASK) !== page || words[PC + 1] !== high) return;
+      if (low !== next && translator?.arrive(codePage, (low >>> 1) & 0x7ff)) return;
+    } while (true);
   }
 }

@@ -7,6 +7,7 @@
  * other operand (`rd`, `rs1'`, `csr`), or an immediate with the bits it carries (`imm[12|10:5]`). Immediates
  * named `imm` and `nzimm` are signed, `uimm` and `nzuimm` are not.
  */
+import type { Emit } from './emitter.js';
 import type { Hart } from './hart.js';
 
 /** Executes one instruction word on a hart. The word has the layout of its 32-bit format. */
@@ -35,6 +36,8 @@ export interface Row {
   /** Where each operand's bits are. */
   readonly fields: ReadonlyMap<string, readonly Piece[]>;
   readonly run: Run;
+  /** The same for the translator; where it is left out, translated code has `run` do it. */
+  readonly emit?: Emit;
   /** A compressed instruction is another way to write this 32-bit one. */
   readonly expand?: (operands: Operands) => number;
   /** Operand values for which the encoding is this instruction; where it is false the encoding is reserved. */
@@ -60,9 +63,9 @@ const WIDTHS: Readonly<Record<string, number>> = {
   succ: 4,
 };
 
-/** Builds a row of 32 bits: `row('add rd, rs1, rs2', '0000000 rs2 rs1 000 rd 0110011', run)`. */
-export function row(assembly: string, encoding: string, run: Run): Row {
-  return { ...parse(assembly, encoding, 4), run };
+/** Builds a row of 32 bits: `row('add rd, rs1, rs2', '0000000 rs2 rs1 000 rd 0110011', run, emit)`. */
+export function row(assembly: string, encoding: string, run: Run, emit?: Emit): Row {
+  return { ...parse(assembly, encoding, 4), run, emit };
 }
 
 /** Builds a compressed row, which is executed as the 32-bit instruction that `expand` returns. */

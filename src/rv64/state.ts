@@ -4,7 +4,8 @@
  *
  *     0             hart 0, hart 1, … hart 7, and a spare one for dry runs: HART_BYTES each
  *     TLB_START     TLB_CONTEXTS × TLB_CONTEXT_BYTES (see sv39/tlb.ts); derived from the rest, never saved
- *     RAM_START     guest RAM, as many 64 KiB pages as it needs
+ *     RAM_START     guest RAM, a multiple of 4096 bytes
+ *     then          tables of the translator (see jit/layout.ts); derived, never saved
  */
 import { TLB_BYTES } from '../sv39/tlb.js';
 
@@ -57,6 +58,10 @@ export const TLB_START =
   (MAX_HARTS + 1) * HART_BYTES + (WASM_PAGE - (((MAX_HARTS + 1) * HART_BYTES) % WASM_PAGE));
 export const RAM_START = TLB_START + Math.ceil(TLB_BYTES / WASM_PAGE) * WASM_PAGE;
 
+/** A table index for every slot of a page of code, and of how many pages there can be such maps at a time. */
+export const ENTRY_MAP_BYTES = 2048 * 4;
+export const MAX_ENTRY_MAPS = 1024;
+
 /** The memory and its views. */
 export class State {
   readonly memory: WebAssembly.Memory;
@@ -65,10 +70,14 @@ export class State {
   readonly view: DataView;
   /** Guest RAM. */
   readonly ram: Uint8Array;
+  /** Byte offset of the translator's tables. The host gives them memory only where they are used. */
+  readonly translatorStart: number;
 
   /** `ramBytes` is a multiple of 4096. Throws RangeError where the host has not that much memory. */
   constructor(readonly ramBytes: number) {
-    const pages = Math.ceil((RAM_START + ramBytes) / WASM_PAGE);
+    this.translatorStart = RAM_START + ramBytes;
+    const translatorBytes = (ramBytes / 4096) * 4 + MAX_ENTRY_MAPS * ENTRY_MAP_BYTES;
+    const pages = Math.ceil((this.translatorStart + translatorBytes) / WASM_PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const { buffer } = this.memory;
     this.bytes = new Uint8Array(buffer);

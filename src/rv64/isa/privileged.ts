@@ -4,21 +4,41 @@ import { row, type Row } from '../row.js';
 import { Cause, Mode } from '../trap.js';
 
 export const privileged: readonly Row[] = [
-  row('ecall', '000000000000 00000 000 00000 1110011', (h) => {
-    h.trapNow(Cause.UserEcall + h.mode, 0n);
-  }),
-  row('ebreak', '000000000001 00000 000 00000 1110011', (h) => {
-    h.trapNow(Cause.Breakpoint, h.pc);
-  }),
-  row('mret', '0011000 00010 00000 000 00000 1110011', (h, i) => {
-    if (h.mode < Mode.Machine) h.illegal(i);
-    h.returnFromMachine();
-  }),
-  row('sret', '0001000 00010 00000 000 00000 1110011', (h, i) => {
-    if (h.mode < Mode.Supervisor) h.illegal(i);
-    if (h.mode === Mode.Supervisor && h.mstatusHas(MSTATUS_TSR)) h.illegal(i);
-    h.returnFromSupervisor();
-  }),
+  row(
+    'ecall',
+    '000000000000 00000 000 00000 1110011',
+    (h) => {
+      h.trapNow(Cause.UserEcall + h.mode, 0n);
+    },
+    (t) => t.interpretAndLeave(),
+  ),
+  row(
+    'ebreak',
+    '000000000001 00000 000 00000 1110011',
+    (h) => {
+      h.trapNow(Cause.Breakpoint, h.pc);
+    },
+    (t) => t.interpretAndLeave(),
+  ),
+  row(
+    'mret',
+    '0011000 00010 00000 000 00000 1110011',
+    (h, i) => {
+      if (h.mode < Mode.Machine) h.illegal(i);
+      h.returnFromMachine();
+    },
+    (t) => t.interpretAndLeave(),
+  ),
+  row(
+    'sret',
+    '0001000 00010 00000 000 00000 1110011',
+    (h, i) => {
+      if (h.mode < Mode.Supervisor) h.illegal(i);
+      if (h.mode === Mode.Supervisor && h.mstatusHas(MSTATUS_TSR)) h.illegal(i);
+      h.returnFromSupervisor();
+    },
+    (t) => t.interpretAndLeave(),
+  ),
   row('wfi', '0001000 00101 00000 000 00000 1110011', (h, i) => {
     if (h.mode === Mode.User) h.illegal(i);
     if (h.mode === Mode.Supervisor && h.mstatusHas(MSTATUS_TW)) h.illegal(i);

@@ -1,0 +1,372 @@
+/**
+ * Turns the rows' `emit` into WebAssembly. The guest's registers are locals. What depends on where the instruction
+ * will stand in its region is left open as a mark and filled in later (`place`).
+ */
+import type { Emitter, HighProduct, I32, I64, LoadKind, Operations } from '../emitter.js';
+import { lengthOf, rd } from '../fields.js';
+import { Offset } from '../state.js';
+import { ADDEND_OFFSET, Local, tlbEntry } from './layout.js';
+import { importIndex } from './support.js';
+import {
+  access,
+  call,
+  type Code,
+  getLocal,
+  i32Const,
+  i64Const,
+  Memory,
+  Op,
+  ifThen,
+  setLocal,
+  signed,
+  teeLocal,
+  unsigned,
+} from './wasm.js';
+
+/** Marks: numbers in code that are no bytes. The first three are depths of labels. */
+export const Mark = {
+  /** Leave before the instruction at which the region stands, with nothing of it done. */
+  bail: 0x100,
+  /** Leave for `target` through the hart's loop; `fuel` is right. */
+  out: 0x101,
+  /** Go on at `target`. */
+  jump: 0x102,
+  /** The operand of i32.const: distance in the page of this instruction, and above 12 bits the fuel to give back. */
+  at: 0x103,
+  /** The operand of i32.const: the fuel to give back. */
+  unused: 0x104,
+  /** Here all registers that the region writes are to be stored in the hart's block. */
+  save: 0x105,
+} as const;
+
+/** How an instruction ends a block. Places are distances in the page, and may lie outside of it. */
+export type Flow =
+  | { readonly kind: 'branch'; readonly condition: Code; readonly taken: number }
+  | { readonly kind: 'jump'; readonly to: number }
+  /** Leaves the region by its own code. */
+  | { readonly kind: 'leave' };
+
+/** A translated instruction. */
+export interface Instruction {
+  /** Distance in the page. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly code: Code;
+  readonly flow: Flow | undefined;
+}
+
+// Values are code that leaves them on the stack.
+const codeOf = (value: I32 | I64): Code => value as unknown as Code;
+const asI64 = (code: Code): I64 => code as unknown as I64;
+const asI32 = (code: Code): I32 => code as unknown as I32;
+
+function operations<T extends I32 | I64>(
+  constant: (value: number) => Code,
+  op: typeof Op.i32 | typeof Op.i64,
+) {
+  const binary = (code: number) => (a: T, b: T) => [...codeOf(a), ...codeOf(b), code] as unknown as T;
+  const compare = (code: number) => (a: T, b: T) => asI32([...codeOf(a), ...codeOf(b), code]);
+  const result: Operations<T> = {
+    constant: (value) => constant(value) as unknown as T,
+    add: binary(op.add),
+    sub: binary(op.sub),
+    mul: binary(op.mul),
+    and: binary(op.and),
+    or: binary(op.or),
+    xor: binary(op.xor),
+    shl: binary(op.shl),
+    shrS: binary(op.shrS),
+    shrU: binary(op.shrU),
+    divS: binary(op.divS),
+    divU: binary(op.divU),
+    remS: binary(op.remS),
+    remU: binary(op.remU),
+    eqz: (a) => asI32([...codeOf(a), op.eqz]),
+    eq: compare(op.eq),
+    ne: compare(op.ne),
+    ltS: compare(op.ltS),
+    ltU: compare(op.ltU),
+    gtS: compare(op.gtS),
+    gtU: compare(op.gtU),
+    geS: compare(op.geS),
+    geU: compare(op.geU),
+    select: (condition, a, b) =>
+      [...codeOf(a), ...codeOf(b), ...codeOf(condition), Op.select] as unknown as T,
+  };
+  return result;
+}
+
+const LOADS: Readonly<Record<LoadKind, { op: number; bytes: number }>> = {
+  s8: { op: Memory.i64Load8S, bytes: 1 },
+  u8: { op: Memory.i64Load8U, bytes: 1 },
+  s16: { op: Memory.i64Load16S, bytes: 2 },
+  u16: { op: Memory.i64Load16U, bytes: 2 },
+  s32: { op: Memory.i64Load32S, bytes: 4 },
+  u32: { op: Memory.i64Load32U, bytes: 4 },
+  '64': { op: Memory.i64Load, bytes: 8 },
+};
+
+const STORES: Readonly<Record<number, number>> = {
+  1: Memory.i64Store8,
+  2: Memory.i64Store16,
+  4: Memory.i64Store32,
+  8: Memory.i64Store,
+};
+
+/** Byte offsets of the tags in a TLB entry. */
+const READ_TAG = 0;
+const WRITE_TAG = 8;
+
+/** The value of a distance in the page, as an address. */
+export const addressAt = (offset: number): Code => [...getLocal(Local.page), ...i64Const(offset), Op.i64.add];
+
+/** Where in the memory the access is, after `bailUnlessInTlb`. */
+const hostAddress: Code = [
+  ...getLocal(Local.address),
+  Op.wrap,
+  ...getLocal(Local.entry),
+  ...access(Memory.i32Load, ADDEND_OFFSET),
+  Op.i32.add,
+];
+
+const I32_CONST = 0x41;
+const branchIfMark = (mark: number): Code => [0x0d, mark];
+const branchToMark = (mark: number): Code => [0x0c, mark];
+
+/** Notes where the region is to be left; a compiler gives it no instruction unless it is left there. */
+const setAt: Code = [I32_CONST, Mark.at, ...setLocal(Local.at)];
+
+/** What marks stand for at a place in a region. */
+export interface Place {
+  /** Depths of the labels. */
+  readonly bail: number;
+  readonly jump: number;
+  readonly out: number;
+  readonly saveRegisters: Code;
+  /** Distance in the page of the instruction. */
+  readonly offset: number;
+  /** Fuel that was taken for it and for what follows it in its block. */
+  readonly unused: number;
+}
+
+/** Appends code to `output` with its marks filled in. */
+export function place(output: number[], code: Code, at: Place): void {
+  for (const item of code) {
+    if (item < Mark.bail) output.push(item);
+    else output.push(...meaning(item, at));
+  }
+}
+
+function meaning(mark: number, at: Place): Code {
+  switch (mark) {
+    case Mark.bail:
+      return unsigned(at.bail);
+    case Mark.jump:
+      return unsigned(at.jump);
+    case Mark.out:
+      return unsigned(at.out);
+    case Mark.at:
+      return signed(packAt(at.offset, at.unused));
+    case Mark.unused:
+      return signed(at.unused);
+    default:
+      return at.saveRegisters;
+  }
+}
+
+/** See Local.at. Distances are below 4096: every instruction lies in the page. */
+export const packAt = (offset: number, unused: number): number => offset | (unused << 12);
+
+/** What `interpret` needs to know of the row that is being emitted. */
+export interface RowReference {
+  readonly index: number;
+  readonly hasRd: boolean;
+}
+
+export class InstructionEmitter implements Emitter {
+  readonly i64 = operations<I64>(i64Const, Op.i64);
+  readonly i32 = operations<I32>(i32Const, Op.i32);
+
+  /** The local of each register that the region uses. */
+  readonly locals = new Map<number, number>();
+  /** The registers that the region writes. */
+  readonly written = new Set<number>();
+  usesMemory = false;
+
+  private code: number[] = [];
+  private flow: Flow | undefined;
+  private offset = 0;
+  private word = 0;
+  private row!: RowReference;
+
+  /** Emits the instruction `word` (as code pages keep it) at a distance in the page. */
+  emit(offset: number, word: number, row: RowReference, emit: (t: Emitter) => void): Instruction {
+    this.code = [];
+    this.flow = undefined;
+    this.offset = offset;
+    this.word = word;
+    this.row = row;
+    emit(this);
+    return { offset, bytes: lengthOf(word), code: this.code, flow: this.flow };
+  }
+
+  // ---- registers ------------------------------------------------------------------------------------------
+
+  x(register: number): I64 {
+    return asI64(register === 0 ? i64Const(0) : getLocal(this.local(register)));
+  }
+
+  low(register: number): I32 {
+    return asI32(register === 0 ? i32Const(0) : [...getLocal(this.local(register)), Op.wrap]);
+  }
+
+  set(register: number, value: I64): void {
+    if (register === 0) return;
+    this.push(codeOf(value), setLocal(this.localToWrite(register)));
+  }
+
+  private local(register: number): number {
+    const known = this.locals.get(register);
+    if (known !== undefined) return known;
+    const local = Local.firstRegister + this.locals.size;
+    this.locals.set(register, local);
+    return local;
+  }
+
+  private localToWrite(register: number): number {
+    this.written.add(register);
+    return this.local(register);
+  }
+
+  // ---- values ---------------------------------------------------------------------------------------------
+
+  signExtend(value: I32): I64 {
+    return asI64([...codeOf(value), Op.extendS]);
+  }
+
+  zeroExtend(value: I32): I64 {
+    return asI64([...codeOf(value), Op.extendU]);
+  }
+
+  highProduct(kind: HighProduct, a: I64, b: I64): I64 {
+    return asI64([...codeOf(a), ...codeOf(b), ...call(importIndex(kind))]);
+  }
+
+  pc(): I64 {
+    return asI64(addressAt(this.offset));
+  }
+
+  nextPc(): I64 {
+    return asI64(addressAt(this.offset + lengthOf(this.word)));
+  }
+
+  // ---- memory ---------------------------------------------------------------------------------------------
+
+  load(kind: LoadKind, rd: number, base: number, offset: number): void {
+    const { op, bytes } = LOADS[kind];
+    this.setAddress(base, offset);
+    this.push(this.bailUnlessInTlb(READ_TAG, bytes));
+    if (rd !== 0) this.push(hostAddress, access(op), setLocal(this.localToWrite(rd)));
+  }
+
+  store(bytes: number, base: number, offset: number, value: I64): void {
+    this.setAddress(base, offset);
+    this.push(this.bailUnlessInTlb(WRITE_TAG, bytes));
+    this.push(hostAddress, codeOf(value), access(STORES[bytes]));
+  }
+
+  atomic(bytes: 4 | 8, rd: number, base: number, combine: (memory: I64) => I64): void {
+    this.setAddress(base, 0);
+    const isMisaligned = [...getLocal(Local.address), ...i64Const(bytes - 1), Op.i64.and];
+    this.push(setAt, isMisaligned, [Op.i64.eqz, Op.i32.eqz], branchIfMark(Mark.bail));
+    this.push(this.bailUnlessInTlb(WRITE_TAG, bytes));
+    const load = bytes === 4 ? Memory.i64Load32S : Memory.i64Load;
+    this.push(hostAddress, access(load), setLocal(Local.scratch));
+    const old = getLocal(Local.scratch);
+    this.push(hostAddress, codeOf(combine(asI64(old))), access(STORES[bytes]));
+    this.set(rd, asI64(old));
+  }
+
+  private setAddress(base: number, offset: number): void {
+    this.usesMemory = true;
+    const address = this.x(base);
+    this.push(
+      codeOf(offset === 0 ? address : this.i64.add(address, this.i64.constant(offset))),
+      setLocal(Local.address),
+    );
+  }
+
+  /**
+   * Compares the tag of the entry for the first byte with the page of the last one: where an access crosses into
+   * the next page they differ, for the entry's page can only be one that shares the entry with the first.
+   */
+  private bailUnlessInTlb(tag: number, bytes: number): Code {
+    const last = bytes === 1 ? [] : [...i64Const(bytes - 1), Op.i64.add];
+    return [
+      ...setAt,
+      ...tlbEntry(getLocal(Local.tlb), getLocal(Local.address)),
+      ...teeLocal(Local.entry),
+      ...access(Memory.i64Load, tag),
+      ...getLocal(Local.address),
+      ...last,
+      ...i64Const(-4096),
+      Op.i64.and,
+      Op.i64.ne,
+      ...branchIfMark(Mark.bail),
+    ];
+  }
+
+  // ---- control flow ---------------------------------------------------------------------------------------
+
+  branch(condition: I32, distance: number): void {
+    this.flow = { kind: 'branch', condition: codeOf(condition), taken: this.offset + distance };
+  }
+
+  /** A call leaves the region, for what it calls is likely to be translated for itself. */
+  jump(distance: number, link: number): void {
+    const to = this.offset + distance;
+    if (link !== 0) this.jumpTo(asI64(addressAt(to)), link);
+    else this.flow = { kind: 'jump', to };
+  }
+
+  jumpTo(address: I64, link: number): void {
+    this.push(codeOf(address), setLocal(Local.target));
+    this.set(link, this.nextPc());
+    this.push(branchToMark(Mark.jump));
+    this.flow = { kind: 'leave' };
+  }
+
+  // ---- everything else ------------------------------------------------------------------------------------
+
+  /**
+   * The row reads and writes the hart's state, so that is made complete first. It may find that the region must be
+   * left: the instruction has then trapped, or been the last before something happens.
+   */
+  interpret(): void {
+    const { word, row } = this;
+    const result = row.hasRd ? rd(word) : 0;
+    const local = result === 0 ? 0 : this.localToWrite(result);
+    this.push(
+      [Mark.save],
+      [...getLocal(Local.hart), ...getLocal(Local.fuel), I32_CONST, Mark.unused, Op.i32.add],
+      addressAt(this.offset),
+      [...i32Const(lengthOf(word)), ...i32Const(row.index), ...i32Const(word), ...call(importIndex('step'))],
+      // What is left of the fuel after a trap or a call of `leave` is -1: the instruction's own cycle has passed.
+      ifThen([...i32Const(-1), ...setLocal(Local.fuel)]),
+      [...getLocal(Local.hart), ...access(Memory.i64Load, Offset.nextPc), ...setLocal(Local.target)],
+    );
+    if (result !== 0) {
+      this.push(getLocal(Local.hart), access(Memory.i64Load, Offset.x + 8 * result), setLocal(local));
+    }
+    this.push(getLocal(Local.fuel), i32Const(0), [Op.i32.ltS], branchIfMark(Mark.out));
+  }
+
+  interpretAndLeave(): void {
+    this.interpret();
+    this.flow = { kind: 'leave' };
+  }
+
+  private push(...pieces: readonly Code[]): void {
+    for (const piece of pieces) for (const byte of piece) this.code.push(byte);
+  }
+}

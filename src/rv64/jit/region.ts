@@ -1,0 +1,164 @@
+/**
+ * Finds the region that belongs to an entry: the instructions of one page that can be reached from it by branches
+ * and direct jumps, cut into basic blocks.
+ */
+import { compile, type Compiled } from '../decode-and-run.js';
+import { lengthFromBits } from '../decode.js';
+import { rows } from '../isa/index.js';
+import type { Row } from '../row.js';
+import { type Instruction, InstructionEmitter } from './instruction-emitter.js';
+
+/** Longer regions gain little and take long to compile. */
+const MAX_INSTRUCTIONS = 200;
+
+const PAGE_BYTES = 4096;
+
+/** Where a block goes on: a block of the region by its number, or another place by its distance in the page. */
+export type Target = { readonly block: number } | { readonly outside: number };
+
+export interface Block {
+  /** Distance in the page. */
+  readonly offset: number;
+  readonly instructions: readonly Instruction[];
+  /** Empty where the last instruction leaves the region itself; two where it is a branch: taken, not taken. */
+  readonly targets: readonly Target[];
+}
+
+/** Bytes of a page that a region was made from: half-open. */
+export interface Range {
+  readonly start: number;
+  end: number;
+}
+
+export interface Region {
+  /** The first is the entry. */
+  readonly blocks: readonly Block[];
+  /** Every instruction as code pages keep it, by its distance in the page. */
+  readonly decoded: ReadonlyMap<number, Compiled>;
+  /** Ascending and disjoint. */
+  readonly ranges: readonly Range[];
+  readonly emitter: InstructionEmitter;
+}
+
+const rowIndex: ReadonlyMap<Row, number> = new Map(rows.map((row, index) => [row, index]));
+
+/**
+ * The region that begins at a distance in a page; undefined where there is no instruction that can be translated.
+ * Instructions with probes are left to the interpreter.
+ */
+export function findRegion(
+  page: DataView,
+  entry: number,
+  hasProbe: (slot: number) => boolean,
+): Region | undefined {
+  const finder = new Finder(page, hasProbe);
+  finder.explore(entry);
+  return finder.instructions.has(entry) ? finder.region(entry) : undefined;
+}
+
+class Finder {
+  readonly instructions = new Map<number, Instruction>();
+  private readonly decoded = new Map<number, Compiled>();
+  private readonly leaders = new Set<number>();
+  private readonly emitter = new InstructionEmitter();
+
+  constructor(
+    private readonly page: DataView,
+    private readonly hasProbe: (slot: number) => boolean,
+  ) {}
+
+  /** Translates what can be reached from the entry, nearest first. */
+  explore(entry: number): void {
+    this.leaders.add(entry);
+    for (const leader of this.leaders) this.exploreFrom(leader);
+  }
+
+  private exploreFrom(leader: number): void {
+    let offset = leader;
+    while (this.instructions.size < MAX_INSTRUCTIONS) {
+      if (this.instructions.has(offset)) {
+        // Another block has come this way; here it is cut in two.
+        this.leaders.add(offset);
+        return;
+      }
+      const instruction = this.translate(offset);
+      if (instruction === undefined) return;
+      offset += instruction.bytes;
+      const { flow } = instruction;
+      if (flow === undefined) continue;
+      if (flow.kind === 'jump') this.leaders.add(flow.to);
+      if (flow.kind === 'branch') this.leaders.add(offset).add(flow.taken);
+      return;
+    }
+  }
+
+  private translate(offset: number): Instruction | undefined {
+    const compiled = this.decode(offset);
+    if (compiled === undefined) return undefined;
+    const { word, row } = compiled;
+    const reference = { index: rowIndex.get(row)!, hasRd: row.fields.has('rd') };
+    const instruction = this.emitter.emit(offset, word, reference, (t) => {
+      if (row.emit) row.emit(t, word);
+      else t.interpret();
+    });
+    this.instructions.set(offset, instruction);
+    this.decoded.set(offset, compiled);
+    return instruction;
+  }
+
+  /** The legal instruction at an offset; undefined where there is none, or not all of it lies in the page. */
+  private decode(offset: number): (Compiled & { row: Row }) | undefined {
+    if (offset < 0 || offset > PAGE_BYTES - 2 || this.hasProbe(offset >>> 1)) return undefined;
+    const low = this.page.getUint16(offset, true);
+    const isShort = lengthFromBits(low) === 2;
+    if (!isShort && offset > PAGE_BYTES - 4) return undefined;
+    const compiled = compile(isShort ? low : this.page.getInt32(offset, true));
+    return compiled.row && { ...compiled, row: compiled.row };
+  }
+
+  /** Cuts what was found into blocks. */
+  region(entry: number): Region {
+    const starts = [...this.leaders].filter((leader) => this.instructions.has(leader));
+    const numbers = new Map(starts.map((start, number) => [start, number]));
+    const target = (offset: number): Target => {
+      const block = numbers.get(offset);
+      return block === undefined ? { outside: offset } : { block };
+    };
+    const blocks = starts.map((start) => this.block(start, target));
+    if (starts[0] !== entry) throw new Error('a region begins with its entry');
+    return { blocks, decoded: this.decoded, ranges: this.ranges(), emitter: this.emitter };
+  }
+
+  private block(start: number, target: (offset: number) => Target): Block {
+    const instructions: Instruction[] = [];
+    let offset = start;
+    for (;;) {
+      const instruction = this.instructions.get(offset);
+      if (instruction === undefined || (offset !== start && this.leaders.has(offset))) {
+        return { offset: start, instructions, targets: [target(offset)] };
+      }
+      instructions.push(instruction);
+      offset += instruction.bytes;
+      const { flow } = instruction;
+      if (flow === undefined) continue;
+      const targets =
+        flow.kind === 'leave'
+          ? []
+          : flow.kind === 'jump'
+            ? [target(flow.to)]
+            : [target(flow.taken), target(offset)];
+      return { offset: start, instructions, targets };
+    }
+  }
+
+  private ranges(): readonly Range[] {
+    const ranges: Range[] = [];
+    for (const offset of [...this.instructions.keys()].sort((a, b) => a - b)) {
+      const end = offset + this.instructions.get(offset)!.bytes;
+      const last = ranges[ranges.length - 1];
+      if (last !== undefined && offset <= last.end) last.end = Math.max(last.end, end);
+      else ranges.push({ start: offset, end });
+    }
+    return ranges;
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Puts blocks with branches between them into the nested form that WebAssembly has, by the dominator tree
+ * (N. Ramsey, "Beyond Relooper", ICFP 2022): a block that is reached backwards becomes a loop, one where several
+ * forward paths meet stands behind a block that they break out of, and any other stands where its one predecessor
+ * branches to it. A backward branch into the middle of a loop leaves the region.
+ */
+import { addressAt, packAt, place } from './instruction-emitter.js';
+import { Local } from './layout.js';
+import type { Block, Target } from './region.js';
+import { branchIf, branchTo, type Code, getLocal, i32Const, NO_RESULT, Op, setLocal } from './wasm.js';
+
+/**
+ * The code of a region's blocks. It is to stand in three blocks, whose ends are the labels bail (the innermost), jump
+ * and out; every path branches to one of them. `saveRegisters` stores what the region has written.
+ */
+export function structure(blocks: readonly Block[], saveRegisters: Code): Code {
+  const writer = new Writer(blocks, new Flow(blocks), saveRegisters);
+  writer.tree(0);
+  return writer.code;
+}
+
+/** The blocks' order and dominators. Blocks are known by their positions in reverse postorder. */
+class Flow {
+  /** Block numbers in reverse postorder, and the position of each block. */
+  readonly order: readonly number[];
+  private readonly position = new Map<number, number>();
+  /** The position of each position's immediate dominator. */
+  private readonly dominator: number[] = [];
+  /** Positions that are reached backwards, and those where several forward edges meet. */
+  readonly isLoop: boolean[];
+  readonly isMerge: boolean[];
+  /** The merges below each position in the dominator tree, last first. */
+  readonly merges: number[][];
+
+  constructor(private readonly blocks: readonly Block[]) {
+    this.order = this.reversePostorder();
+    this.order.forEach((block, position) => this.position.set(block, position));
+    this.findDominators();
+    const count = this.order.length;
+    const forward = new Array<number>(count).fill(0);
+    this.isLoop = new Array<boolean>(count).fill(false);
+    for (let from = 0; from < count; from++) {
+      for (const to of this.successors(from)) {
+        if (to > from) forward[to]++;
+        else if (this.dominates(to, from)) this.isLoop[to] = true;
+      }
+    }
+    this.isMerge = forward.map((edges) => edges > 1);
+    this.merges = this.order.map(() => []);
+    for (let position = count - 1; position > 0; position--) {
+      if (this.isMerge[position]) this.merges[this.dominator[position]].push(position);
+    }
+  }
+
+  positionOf(target: Target): number | undefined {
+    return 'block' in target ? this.position.get(target.block) : undefined;
+  }
+
+  dominates(above: number, below: number): boolean {
+    while (below > above) below = this.dominator[below];
+    return below === above;
+  }
+
+  private successors(position: number): number[] {
+    return this.blocks[this.order[position]].targets
+      .map((target) => this.positionOf(target))
+      .filter((successor) => successor !== undefined);
+  }
+
+  private reversePostorder(): number[] {
+    const seen = new Set([0]);
+    const postorder: number[] = [];
+    const stack = [{ block: 0, next: 0 }];
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1];
+      const target = this.blocks[top.block].targets[top.next++];
+      if (target === undefined) {
+        postorder.push(top.block);
+        stack.pop();
+      } else if ('block' in target && !seen.has(target.block)) {
+        seen.add(target.block);
+        stack.push({ block: target.block, next: 0 });
+      }
+    }
+    return postorder.reverse();
+  }
+
+  /** K. Cooper, T. Harvey, K. Kennedy: "A Simple, Fast Dominance Algorithm". */
+  private findDominators(): void {
+    const { dominator, order } = this;
+    const predecessors: number[][] = order.map(() => []);
+    order.forEach((_, from) => this.successors(from).forEach((to) => predecessors[to].push(from)));
+    dominator[0] = 0;
+    const meet = (a: number, b: number): number => {
+      while (a !== b) {
+        if (a > b) a = dominator[a];
+        else b = dominator[b];
+      }
+      return a;
+    };
+    for (let changed = true; changed;) {
+      changed = false;
+      for (let position = 1; position < order.length; position++) {
+        const known = predecessors[position].filter((from) => dominator[from] !== undefined);
+        const nearest = known.reduce(meet);
+        changed ||= dominator[position] !== nearest;
+        dominator[position] = nearest;
+      }
+    }
+  }
+}
+
+/** A label that code is inside of: the loop or the end of a block that leads to a position. */
+interface Label {
+  readonly position: number;
+}
+
+class Writer {
+  readonly code: number[] = [];
+  private readonly labels: (Label | undefined)[] = [];
+
+  constructor(
+    private readonly blocks: readonly Block[],
+    private readonly flow: Flow,
+    private readonly saveRegisters: Code,
+  ) {}
+
+  /** Writes the block at a position and all that it dominates. */
+  tree(position: number): void {
+    const { flow } = this;
+    if (!flow.isLoop[position]) return this.within(position, flow.merges[position]);
+    this.code.push(Op.loop, NO_RESULT);
+    this.labels.push({ position });
+    this.within(position, flow.merges[position]);
+    this.labels.pop();
+    this.code.push(Op.end);
+  }
+
+  /** Writes a block inside the blocks whose ends lead to `merges`, each followed by what it leads to. */
+  private within(position: number, merges: readonly number[]): void {
+    const [last, ...others] = merges;
+    if (last === undefined) return this.body(position);
+    this.code.push(Op.block, NO_RESULT);
+    this.labels.push({ position: last });
+    this.within(position, others);
+    this.labels.pop();
+    this.code.push(Op.end);
+    this.tree(last);
+  }
+
+  private body(position: number): void {
+    const { saveRegisters } = this;
+    const block = this.blocks[this.flow.order[position]];
+    const { instructions, targets } = block;
+    const count = instructions.length;
+    this.takeFuel(block.offset, count);
+    instructions.forEach((instruction, index) => {
+      const { code, offset } = instruction;
+      place(this.code, code, { ...this.depths(), saveRegisters, offset, unused: count - index });
+    });
+    if (targets.length === 1) this.goTo(position, targets[0]);
+    if (targets.length < 2) return;
+    const flow = instructions[count - 1].flow;
+    if (flow?.kind !== 'branch') throw new Error('only a branch has two targets');
+    this.push(flow.condition, [Op.if, NO_RESULT]);
+    this.labels.push(undefined);
+    this.goTo(position, targets[0]);
+    this.code.push(Op.else);
+    this.goTo(position, targets[1]);
+    this.labels.pop();
+    this.code.push(Op.end);
+  }
+
+  /** A block is executed as a whole or, where the fuel does not suffice, not at all. */
+  private takeFuel(offset: number, count: number): void {
+    const fuel = getLocal(Local.fuel);
+    this.push(
+      [...i32Const(packAt(offset, 0)), ...setLocal(Local.at)],
+      [...fuel, ...i32Const(count), Op.i32.ltS, ...branchIf(this.depths().bail)],
+      [...fuel, ...i32Const(count), Op.i32.sub, ...setLocal(Local.fuel)],
+    );
+  }
+
+  private goTo(from: number, target: Target): void {
+    const to = this.flow.positionOf(target);
+    if (to === undefined || (to <= from && !this.flow.dominates(to, from))) {
+      const offset = 'block' in target ? this.blocks[target.block].offset : target.outside;
+      this.push(addressAt(offset), setLocal(Local.target), branchTo(this.depths().jump));
+    } else if (to <= from || this.flow.isMerge[to]) {
+      const label = this.labels.findLastIndex((item) => item?.position === to);
+      this.push(branchTo(this.labels.length - 1 - label));
+    } else this.tree(to);
+  }
+
+  /** Depths of the labels around the region's blocks. */
+  private depths() {
+    const inner = this.labels.length;
+    return { bail: inner, jump: inner + 1, out: inner + 2 };
+  }
+
+  private push(...pieces: readonly Code[]): void {
+    for (const piece of pieces) for (const byte of piece) this.code.push(byte);
+  }
+}

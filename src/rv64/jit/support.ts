@@ -1,0 +1,160 @@
+/** The module that every translated region relies on: the ways in and out, and what WebAssembly has no instruction for. */
+import { Offset } from '../state.js';
+import {
+  findNext,
+  goOn,
+  I32_LOCALS,
+  I64_LOCALS,
+  Local,
+  REGION_TYPE,
+  regionType,
+  type Tables,
+} from './layout.js';
+import {
+  access,
+  call,
+  type Code,
+  encodeModule,
+  type FunctionBody,
+  type FunctionType,
+  getLocal,
+  I32_TYPE,
+  I64_TYPE,
+  i32Const,
+  i64Const,
+  Memory,
+  Op,
+  setLocal,
+} from './wasm.js';
+
+/** The host's part of `step`: executes a row on a hart's state. Returns 1 when the hart's loop must look around. */
+export type Interpret = (hart: number, row: number, word: number) => number;
+
+const STEP_TYPE = 1;
+const PRODUCT_TYPE = 2;
+const ENTER_TYPE = 3;
+const INTERPRET_TYPE = 4;
+const types: readonly FunctionType[] = [
+  regionType,
+  { parameters: [I32_TYPE, I32_TYPE, I64_TYPE, I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
+  { parameters: [I64_TYPE, I64_TYPE], results: [I64_TYPE] },
+  { parameters: [I32_TYPE], results: [] },
+  { parameters: [I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
+];
+
+/** The types of regions' modules, and what those import; the position of a name is the function's index. */
+export const REGION_TYPES = types.slice(0, ENTER_TYPE);
+export const REGION_IMPORTS = [
+  { name: 'step', type: STEP_TYPE },
+  { name: 'mulh', type: PRODUCT_TYPE },
+  { name: 'mulhsu', type: PRODUCT_TYPE },
+  { name: 'mulhu', type: PRODUCT_TYPE },
+] as const;
+type RegionImport = (typeof REGION_IMPORTS)[number]['name'];
+export const importIndex = (name: RegionImport): number =>
+  REGION_IMPORTS.findIndex((item) => item.name === name);
+
+export interface Support extends WebAssembly.Exports {
+  /** Executes translated code from a hart's pc on. */
+  enter(hart: number): void;
+  /** Has a row executed at `pc` with so much fuel left; 1 when the region must be left (pc is in Offset.nextPc). */
+  step(hart: number, fuel: number, pc: bigint, length: number, row: number, word: number): number;
+  mulh(a: bigint, b: bigint): bigint;
+  mulhsu(a: bigint, b: bigint): bigint;
+  mulhu(a: bigint, b: bigint): bigint;
+}
+
+/** Indices of the module's functions; 0 is the import. */
+const Index = { interpret: 0, leave: 1, resume: 2, enter: 3, step: 4, mulhu: 5, mulh: 6, mulhsu: 7 } as const;
+
+/** What function 0 of the table does: pc is stored already. */
+const leave: Code = [
+  ...getLocal(Local.hart),
+  ...getLocal(Local.fuel),
+  ...access(Memory.i32Store, Offset.fuel),
+];
+
+const resume = (tables: Tables): Code => [
+  ...getLocal(Local.hart),
+  ...access(Memory.i64Load, Offset.pc),
+  ...setLocal(Local.target),
+  ...findNext(tables),
+  ...goOn,
+];
+
+/** Begins outside of any page: no page has the address 1. */
+const enter: Code = [
+  ...getLocal(0),
+  ...getLocal(0),
+  ...access(Memory.i32Load, Offset.fuel),
+  ...i64Const(1),
+  ...i32Const(0),
+  ...call(Index.resume),
+];
+
+/** Parameters: hart, fuel, pc, length of the instruction, row, word. */
+const step: Code = [
+  ...[...getLocal(0), ...getLocal(1), ...access(Memory.i32Store, Offset.fuel)],
+  ...[...getLocal(0), ...getLocal(2), ...access(Memory.i64Store, Offset.pc)],
+  ...[...getLocal(0), ...getLocal(2), ...getLocal(3), Op.extendU, Op.i64.add],
+  ...access(Memory.i64Store, Offset.nextPc),
+  ...[...getLocal(0), ...getLocal(4), ...getLocal(5), ...call(Index.interpret)],
+];
+
+const shiftRight32: Code = [...i64Const(32), Op.i64.shrU];
+const low32: Code = [Op.wrap, Op.extendU];
+
+/** Schoolbook multiplication of 32-bit halves. Locals: 0 a, 1 b, then the carries of the middle column. */
+const mulhu: Code = [
+  // 2 = high(a) · low(b) + (low(a) · low(b) >> 32)
+  ...[...getLocal(0), ...shiftRight32, ...getLocal(1), ...low32, Op.i64.mul],
+  ...[...getLocal(0), ...low32, ...getLocal(1), ...low32, Op.i64.mul, ...shiftRight32],
+  ...[Op.i64.add, ...setLocal(2)],
+  // 3 = low(a) · high(b) + low(2)
+  ...[...getLocal(0), ...low32, ...getLocal(1), ...shiftRight32, Op.i64.mul],
+  ...[...getLocal(2), ...low32, Op.i64.add, ...setLocal(3)],
+  // high(a) · high(b) + high(2) + high(3)
+  ...[...getLocal(0), ...shiftRight32, ...getLocal(1), ...shiftRight32, Op.i64.mul],
+  ...[...getLocal(2), ...shiftRight32, Op.i64.add, ...getLocal(3), ...shiftRight32, Op.i64.add],
+];
+
+const unsignedProduct: Code = [...getLocal(0), ...getLocal(1), ...call(Index.mulhu)];
+
+/** A negative factor was taken for one that is 2^64 too large. */
+const correctFor = (factor: number, other: number): Code => [
+  ...[...getLocal(factor), ...i64Const(63), Op.i64.shrS, ...getLocal(other), Op.i64.and],
+  Op.i64.sub,
+];
+
+/** Builds the module and puts the function that leaves translated code in slot 0 of the table. */
+export function buildSupport(
+  memory: WebAssembly.Memory,
+  table: WebAssembly.Table,
+  tables: Tables,
+  interpret: Interpret,
+): Support {
+  const product = (code: Code): FunctionBody => ({ type: PRODUCT_TYPE, i32Locals: 0, i64Locals: 2, code });
+  const bytes = encodeModule({
+    types,
+    imports: [{ name: 'interpret', type: INTERPRET_TYPE }],
+    functions: [
+      { type: REGION_TYPE, i32Locals: 0, i64Locals: 0, code: leave },
+      { type: REGION_TYPE, i32Locals: I32_LOCALS, i64Locals: I64_LOCALS, code: resume(tables) },
+      { type: ENTER_TYPE, i32Locals: 0, i64Locals: 0, code: enter },
+      { type: STEP_TYPE, i32Locals: 0, i64Locals: 0, code: step },
+      product(mulhu),
+      product([...unsignedProduct, ...correctFor(0, 1), ...correctFor(1, 0)]),
+      product([...unsignedProduct, ...correctFor(0, 1)]),
+    ],
+    exports: {
+      enter: Index.enter,
+      step: Index.step,
+      mulhu: Index.mulhu,
+      mulh: Index.mulh,
+      mulhsu: Index.mulhsu,
+    },
+    elements: [{ slot: 0, function: Index.leave }],
+  });
+  const module = new WebAssembly.Module(bytes);
+  return new WebAssembly.Instance(module, { env: { memory, table, interpret } }).exports as Support;
+}

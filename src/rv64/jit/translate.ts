@@ -1,0 +1,83 @@
+/** Turns regions into the functions of a WebAssembly module. */
+import { Offset } from '../state.js';
+import { findNext, goOn, I32_LOCALS, I64_LOCALS, Local, REGION_TYPE, type Tables } from './layout.js';
+import type { Region } from './region.js';
+import { structure } from './structure.js';
+import { REGION_IMPORTS, REGION_TYPES } from './support.js';
+import {
+  access,
+  block,
+  branchTo,
+  type Code,
+  encodeModule,
+  type FunctionBody,
+  getLocal,
+  i32Const,
+  Memory,
+  Op,
+  setLocal,
+} from './wasm.js';
+
+/** A module of one function for each region, which it puts into the table at `slots`. */
+export function encodeRegions(
+  regions: readonly Region[],
+  slots: readonly number[],
+  tables: Tables,
+): Uint8Array<ArrayBuffer> {
+  return encodeModule({
+    types: REGION_TYPES,
+    imports: REGION_IMPORTS,
+    functions: regions.map((region) => encodeRegion(region, tables)),
+    elements: slots.map((slot, index) => ({ slot, function: REGION_IMPORTS.length + index })),
+  });
+}
+
+function encodeRegion(region: Region, tables: Tables): FunctionBody {
+  const { emitter } = region;
+  const saveRegisters = storeRegisters(emitter.locals, emitter.written);
+  const blocks = structure(region.blocks, saveRegisters);
+  return {
+    type: REGION_TYPE,
+    i32Locals: I32_LOCALS,
+    i64Locals: I64_LOCALS + emitter.locals.size,
+    code: [
+      ...(emitter.usesMemory ? loadTlb : []),
+      ...loadRegisters(emitter.locals),
+      ...block([...block([...block(blocks), ...bail]), ...findNext(tables)]),
+      ...saveRegisters,
+      ...goOn,
+    ],
+  };
+}
+
+/** Nothing that a region does without leaving changes the context. */
+const loadTlb: Code = [
+  ...getLocal(Local.hart),
+  ...access(Memory.i32Load, Offset.dataTlb),
+  ...setLocal(Local.tlb),
+];
+
+const inMemory = (op: number, register: number): Code => access(op, Offset.x + 8 * register);
+
+const loadRegisters = (locals: ReadonlyMap<number, number>): Code =>
+  [...locals].flatMap(([register, local]) => [
+    ...getLocal(Local.hart),
+    ...inMemory(Memory.i64Load, register),
+    ...setLocal(local),
+  ]);
+
+const storeRegisters = (locals: ReadonlyMap<number, number>, written: ReadonlySet<number>): Code =>
+  [...written].flatMap((register) => [
+    ...getLocal(Local.hart),
+    ...getLocal(locals.get(register)!),
+    ...inMemory(Memory.i64Store, register),
+  ]);
+
+/** From the place in `at` the hart's loop goes on: `next` is 0 still. */
+const bail: Code = [
+  ...[...getLocal(Local.page), ...getLocal(Local.at), ...i32Const(0xfff), Op.i32.and, Op.extendU, Op.i64.add],
+  ...setLocal(Local.target),
+  ...[...getLocal(Local.fuel), ...getLocal(Local.at), ...i32Const(12), Op.i32.shrU, Op.i32.add],
+  ...setLocal(Local.fuel),
+  ...branchTo(1),
+];
