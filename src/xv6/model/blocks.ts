@@ -15,7 +15,8 @@ export const LARGEST_BLOCK = PAGE_BYTES;
 export class Blocks {
   /** By the frame that a block begins in: none reaches beyond it. */
   private readonly byFrame = new Map<number, Block[]>();
-  private freedLast = new Map<number, Block>();
+  /** Where blocks began that were freed, and none was given since; by frame. */
+  private readonly freed = new Map<number, Set<number>>();
 
   get(start: number): Block | undefined {
     return this.byFrame.get(roundDown(start))?.find((block) => block.start === start);
@@ -31,7 +32,7 @@ export class Blocks {
 
   /** Whether a block that began here was freed, and none was given here since. */
   wasFreed(start: number): boolean {
-    return this.freedLast.has(start);
+    return this.freed.get(roundDown(start))?.has(start) ?? false;
   }
 
   /** Throws ModelError for a block that is too large, reaches over the end of its frame, or overlaps another. */
@@ -51,7 +52,7 @@ export class Blocks {
     const frame = roundDown(block.start);
     const others = this.byFrame.get(frame) ?? [];
     this.byFrame.set(frame, [...others.filter((other) => other.start !== block.start), block]);
-    this.freedLast.delete(block.start);
+    this.freed.get(frame)?.delete(block.start);
   }
 
   /** Throws ModelError for an address that no block begins at. */
@@ -64,12 +65,13 @@ export class Blocks {
     const rest = this.byFrame.get(frame)!.filter((other) => other !== block);
     if (rest.length > 0) this.byFrame.set(frame, rest);
     else this.byFrame.delete(frame);
-    this.freedLast.set(start, block);
+    const freed = this.freed.get(frame) ?? new Set();
+    this.freed.set(frame, freed.add(start));
     return block;
   }
 
   /** Forgets what lay in a frame that kmalloc gave back. */
   forgetFrame(frame: number): void {
-    for (const start of this.freedLast.keys()) if (roundDown(start) === frame) this.freedLast.delete(start);
+    this.freed.delete(frame);
   }
 }

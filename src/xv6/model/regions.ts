@@ -7,7 +7,8 @@ export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 export const PROT_EXEC = 4;
 export const MAP_SHARED = 1;
-export const MAP_ANONYMOUS = 0x20;
+/** Kernels differ: Unix has 0x20, and small ones use the first free bit. */
+export const MAP_ANONYMOUS = 0x20 | 4;
 
 export interface Region {
   /** Page-aligned virtual addresses, half-open. */

@@ -1,0 +1,67 @@
+/** kmalloc and kmfree, where a kernel has them. */
+import type { Hart } from '../rv64/hart.js';
+import type { Checks } from './checks.js';
+import type { FrameRules } from './frame-rules.js';
+import { Blocks, LARGEST_BLOCK } from './model/blocks.js';
+import { hex } from './model/errors.js';
+import { roundDown } from './model/memory.js';
+import type { Call } from './probes.js';
+
+export class BlockRules {
+  private readonly blocks = new Blocks();
+
+  constructor(
+    private readonly checks: Checks,
+    private readonly frames: FrameRules,
+  ) {
+    const { probes } = checks;
+    probes.on('kmalloc', {
+      enter: (call, hart) => this.beforeKmalloc(call, hart),
+      leave: (call, hart, result) => this.afterKmalloc(call, hart, result),
+    });
+    probes.on('kmfree', { enter: (call, hart) => this.beforeKmfree(call, hart) });
+    probes.on('kfree', { enter: (call) => this.blocks.forgetFrame(call.arguments[0]) });
+  }
+
+  private beforeKmalloc(call: Call, hart: Hart): void {
+    const [bytes] = call.arguments;
+    if (bytes <= LARGEST_BLOCK) return;
+    const message = `kmalloc of ${bytes} bytes, more than the ${LARGEST_BLOCK} that a block can have`;
+    this.checks.reporter.report('kmalloc-too-large', hart, true, message);
+  }
+
+  private afterKmalloc(call: Call, hart: Hart, start: number): void {
+    if (start === 0) return;
+    const { reporter } = this.checks;
+    const block = { start, bytes: Math.max(call.arguments[0], 1) };
+    const other = this.blocks.overlapping(block);
+    if (other) {
+      const message = `kmalloc of ${block.bytes} bytes returned ${hex(start)}, inside or over the ${other.bytes} at ${hex(other.start)}`;
+      reporter.report('kmalloc-overlap', hart, false, message, { physicalAddress: start });
+    }
+    const frame = roundDown(start);
+    if (this.frames.isFree(frame)) {
+      const message = `kmalloc returned ${hex(start)}, in a frame that is free`;
+      reporter.report('kmalloc-overlap', hart, false, message, {
+        physicalAddress: start,
+        history: this.frames.history(frame),
+      });
+    }
+    this.blocks.put(block);
+  }
+
+  private beforeKmfree(call: Call, hart: Hart): void {
+    const [start] = call.arguments;
+    if (start === 0) return;
+    if (this.blocks.get(start)) {
+      this.blocks.free(start);
+      return;
+    }
+    const twice = this.blocks.wasFreed(start);
+    const why = twice ? 'which was freed already' : 'which kmalloc never gave';
+    const rule = twice ? 'kmfree-twice' : 'kmfree-stranger';
+    this.checks.reporter.report(rule, hart, true, `kmfree of ${hex(start)}, ${why}`, {
+      physicalAddress: start,
+    });
+  }
+}

@@ -1,0 +1,91 @@
+/** What the checker reports, and how reports are collected: repeats are counted, not repeated. */
+import type { Hart } from '../rv64/hart.js';
+import type { Guest, ProcessName } from './guest.js';
+import { type Descent, descend, SV39 } from './model/page-table.js';
+import type { RuleId } from './rules.js';
+
+/** Something that happened at an instruction of the guest. */
+export interface Event {
+  /** Instructions of one hart since reset, idle ones included: the machine's virtual time. */
+  readonly cycle: number;
+  readonly hart: number;
+  /** Undefined in the scheduler, and in a kernel whose processes were not found. */
+  readonly process: ProcessName | undefined;
+  /** The pc, then return addresses outwards. */
+  readonly stack: readonly number[];
+}
+
+/** What a finding says besides its message, as far as it applies. */
+export interface Evidence {
+  /** The root of the table that the finding is about, with `virtualAddress`. */
+  readonly table?: number;
+  readonly virtualAddress?: number;
+  readonly physicalAddress?: number;
+  readonly entryBefore?: bigint;
+  readonly entryAfter?: bigint;
+  /** Earlier events, each with words that lead to it, such as `allocated`. */
+  readonly history?: readonly { readonly what: string; readonly event: Event }[];
+}
+
+export interface Finding extends Evidence {
+  readonly rule: RuleId;
+  readonly message: string;
+  readonly event: Event;
+  /** Physical address of the root table in force; undefined where none was. */
+  readonly root: number | undefined;
+  /** How `table` translated the virtual address when the finding was made. */
+  readonly path: readonly Descent[];
+  /** How often it happened, at the same place. */
+  count: number;
+}
+
+/** Whose frame a backtrace begins in: at a function's first instruction, its own does not stand yet. */
+export type Backtrace = (hart: Hart, atEntry: boolean) => number[];
+
+/** Of a backtrace, so many innermost places tell two findings of a rule apart. */
+const PLACES_COMPARED = 4;
+
+export class Reporter {
+  readonly findings: Finding[] = [];
+  private readonly byPlace = new Map<string, Finding>();
+
+  /** `isEnabled` chooses the rules that are reported; `onFinding` hears of each finding that is no repeat. */
+  constructor(
+    private readonly guest: Guest,
+    private readonly backtrace: Backtrace,
+    private readonly isEnabled: (rule: RuleId) => boolean,
+    private readonly onFinding: (finding: Finding) => void,
+  ) {}
+
+  eventOf(hart: Hart, atEntry: boolean): Event {
+    return {
+      cycle: hart.cycles,
+      hart: hart.index,
+      process: this.guest.processOn(hart),
+      stack: this.backtrace(hart, atEntry),
+    };
+  }
+
+  /** Reports what `hart` has just done, or, `atEntry`, is about to do in a function that begins. */
+  report(rule: RuleId, hart: Hart, atEntry: boolean, message: string, evidence: Evidence = {}): void {
+    this.reportEvent(rule, this.eventOf(hart, atEntry), message, evidence, this.guest.rootOf(hart));
+  }
+
+  /** Reports something that happened earlier. */
+  reportEvent(rule: RuleId, event: Event, message: string, evidence: Evidence, root?: number): void {
+    if (!this.isEnabled(rule)) return;
+    const key = `${rule} ${event.stack.slice(0, PLACES_COMPARED).join(' ')}`;
+    const known = this.byPlace.get(key);
+    if (known) {
+      known.count++;
+      return;
+    }
+    const { table, virtualAddress } = evidence;
+    const isWalkable = table !== undefined && virtualAddress !== undefined;
+    const path = isWalkable ? descend(SV39, this.guest, table, virtualAddress) : [];
+    const finding: Finding = { rule, message, event, root, path, count: 1, ...evidence };
+    this.byPlace.set(key, finding);
+    this.findings.push(finding);
+    this.onFinding(finding);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Calls of a guest's functions by the role they play, whatever the kernel names them: when each begins, with its
+ * arguments, and when it returns, with its result. A call and its return are matched by stack pointer and return
+ * address, so it does not matter which hart, or how many processes later, the return happens on.
+ */
+import { sourceName } from '../machine/symbols.js';
+import type { Hart } from '../rv64/hart.js';
+import type { Guest } from './guest.js';
+
+/** The names that each role goes by, and how many arguments its checks look at. */
+export const ROLES = {
+  kalloc: { names: ['kalloc'], arguments: 0 },
+  kfree: { names: ['kfree'], arguments: 1 },
+  freeRange: { names: ['freerange', 'free_range'], arguments: 2 },
+  allocatorInit: { names: ['kinit', 'kinit1', 'kinit2', 'boot_alloc_init', 'alloc_init'], arguments: 0 },
+  checkFreeList: { names: ['check_free_list'], arguments: 0 },
+  walk: { names: ['walk', 'pgdir_walk'], arguments: 3 },
+  mappages: { names: ['mappages', 'map_region'], arguments: 5 },
+  useKernelTable: { names: ['kvminithart', 'kvm_init_hart'], arguments: 0 },
+  uvmalloc: { names: ['uvmalloc'], arguments: 3 },
+  uvmdealloc: { names: ['uvmdealloc'], arguments: 3 },
+  uvmunmap: { names: ['uvmunmap'], arguments: 4 },
+  uvmcopy: { names: ['uvmcopy'], arguments: 3 },
+  uvmclear: { names: ['uvmclear'], arguments: 2 },
+  freewalk: { names: ['freewalk', 'vm_free'], arguments: 1 },
+  copyout: { names: ['copyout'], arguments: 4 },
+  userReturn: { names: ['usertrapret', 'prepare_return', 'user_return'], arguments: 0 },
+  processFree: { names: ['freeproc', 'process_free'], arguments: 1 },
+  contextSwitch: { names: ['swtch', 'switch_context'], arguments: 2 },
+  acquire: { names: ['acquire'], arguments: 1 },
+  release: { names: ['release'], arguments: 1 },
+  kmalloc: { names: ['kmalloc'], arguments: 1 },
+  kmfree: { names: ['kmfree'], arguments: 1 },
+  mmap: { names: ['mmap'], arguments: 6 },
+  munmap: { names: ['munmap'], arguments: 2 },
+  mmapCopy: { names: ['mmap_copy'], arguments: 2 },
+  mmapRelease: { names: ['mmap_release'], arguments: 1 },
+  fileWrite: { names: ['writei', 'inode_write', 'inode_write_all'], arguments: 3 },
+  panic: { names: ['panic'], arguments: 0 },
+} as const satisfies Record<string, { names: readonly string[]; arguments: number }>;
+
+export type Role = keyof typeof ROLES;
+
+/** A call that has begun. */
+export interface Call {
+  readonly role: Role;
+  readonly arguments: readonly number[];
+  /** The call of another role that it was made in, on the same stack. */
+  readonly caller: Call | undefined;
+  readonly stackPointer: number;
+  readonly returnAddress: number;
+  /** What a rule keeps from the call's beginning to its return. */
+  note?: unknown;
+}
+
+export interface Listener {
+  enter?(call: Call, hart: Hart): void;
+  /** `result` is a0 as an unsigned number: -1 is 2^64. */
+  leave?(call: Call, hart: Hart, result: number): void;
+}
+
+/** What -1 is as the result of a call. */
+export const FAILED = 2 ** 64;
+
+const RETURN_ADDRESS = 1;
+const STACK_POINTER = 2;
+const ARGUMENT_0 = 10;
+
+/** Kernel stacks of processes lie up here, one page each; below are the harts' own stacks. */
+const PROCESS_STACKS = 2 ** 32;
+
+const unsigned = (value: bigint): number => Number(BigInt.asUintN(64, value));
+
+export class Probes {
+  private readonly listeners = new Map<Role, Listener[]>();
+  /** What is called at an address: the machine has one probe for each. */
+  private readonly atAddress = new Map<number, ((hart: Hart) => void)[]>();
+  private readonly returnsSeen = new Set<number>();
+  /** Calls that have not returned, by stack, the outermost first. */
+  private readonly pending = new Map<number, Call[]>();
+
+  constructor(private readonly guest: Guest) {}
+
+  /** Hears of the calls of a role. Listeners hear in the order in which they were added. */
+  on(role: Role, listener: Listener): void {
+    const known = this.listeners.get(role);
+    if (known) known.push(listener);
+    else this.listeners.set(role, [listener]);
+  }
+
+  /** Sets the probes for every role that someone listens to; returns those that this kernel has no function for. */
+  attach(): Role[] {
+    return [...this.listeners.keys()].filter((role) => {
+      const entries = this.entriesOf(role);
+      entries.forEach((address) => this.probe(address, (hart) => this.enter(role, hart)));
+      return entries.length === 0;
+    });
+  }
+
+  /** The innermost call on the stack that a hart is on. */
+  current(hart: Hart): Call | undefined {
+    const stackPointer = unsigned(hart.x[STACK_POINTER]);
+    const calls = this.pending.get(stackOf(stackPointer, hart));
+    for (let index = (calls?.length ?? 0) - 1; index >= 0; index--) {
+      if (calls![index].stackPointer >= stackPointer) return calls![index];
+    }
+    return undefined;
+  }
+
+  /** Addresses of the role's functions. A clone may have lost arguments, so it serves only where few are looked at. */
+  private entriesOf(role: Role): number[] {
+    const { names, arguments: count } = ROLES[role];
+    const found = names.flatMap((name) => {
+      const symbol = this.guest.symbol(name);
+      const isWhole = symbol?.name === name || (symbol !== undefined && count <= 1 && isClone(symbol.name));
+      return symbol && isWhole && symbol.kind !== 'object' ? [Number(symbol.address)] : [];
+    });
+    return [...new Set(found)];
+  }
+
+  private probe(address: number, action: (hart: Hart) => void): void {
+    const actions = this.atAddress.get(address);
+    if (actions) actions.push(action);
+    else {
+      const list = [action];
+      this.atAddress.set(address, list);
+      this.guest.machine.setProbe(BigInt(address), (hart) => {
+        for (const each of list) each(hart);
+      });
+    }
+  }
+
+  private enter(role: Role, hart: Hart): void {
+    const stackPointer = unsigned(hart.x[STACK_POINTER]);
+    const returnAddress = unsigned(hart.x[RETURN_ADDRESS]);
+    const stack = stackOf(stackPointer, hart);
+    let calls = this.pending.get(stack);
+    if (calls === undefined) this.pending.set(stack, (calls = []));
+    dropUnreturned(calls, stackPointer, returnAddress, role);
+    const call: Call = {
+      role,
+      arguments: Array.from({ length: ROLES[role].arguments }, (_, n) => unsigned(hart.x[ARGUMENT_0 + n])),
+      caller: calls.at(-1),
+      stackPointer,
+      returnAddress,
+    };
+    calls.push(call);
+    this.watchReturn(returnAddress);
+    for (const listener of this.listeners.get(role)!) listener.enter?.(call, hart);
+  }
+
+  private watchReturn(address: number): void {
+    if (this.returnsSeen.has(address)) return;
+    this.returnsSeen.add(address);
+    if (this.guest.isRam(address)) this.probe(address, (hart) => this.leave(address, hart));
+  }
+
+  private leave(address: number, hart: Hart): void {
+    const stackPointer = unsigned(hart.x[STACK_POINTER]);
+    const calls = this.pending.get(stackOf(stackPointer, hart));
+    if (calls === undefined) return;
+    while (calls.length > 0 && calls.at(-1)!.stackPointer < stackPointer) calls.pop();
+    const result = unsigned(hart.x[ARGUMENT_0]);
+    // More than one where a function ended in a call of another.
+    for (let call = calls.at(-1); call?.stackPointer === stackPointer; call = calls.at(-1)) {
+      if (call.returnAddress !== address) return;
+      calls.pop();
+      for (const listener of this.listeners.get(call.role)!) listener.leave?.(call, hart, result);
+    }
+  }
+}
+
+/** A number for the stack that a stack pointer points into. */
+const stackOf = (stackPointer: number, hart: Hart): number =>
+  stackPointer < PROCESS_STACKS ? -1 - hart.index : Math.floor((stackPointer - 1) / 4096);
+
+/** Forgets calls that the stack shows to have ended without a return, such as that of a function that gave up the hart for ever. */
+function dropUnreturned(calls: Call[], stackPointer: number, returnAddress: number, role: Role): void {
+  for (let last = calls.at(-1); last !== undefined; last = calls.at(-1)) {
+    const isTailCall = last.returnAddress === returnAddress && last.role !== role;
+    if (last.stackPointer > stackPointer || (last.stackPointer === stackPointer && isTailCall)) return;
+    calls.pop();
+  }
+}
+
+const isClone = (name: string): boolean => sourceName(name) !== name && !/\.(part|cold)/.test(name);
