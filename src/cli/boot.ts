@@ -9,7 +9,7 @@ import { readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
 import { say } from './messages.js';
 import { OutputBuffer } from './output-buffer.js';
-import { Session } from './session.js';
+import { type Ending, Session } from './session.js';
 
 /** The command's options, by the names commander gives them. */
 export interface BootOptions {
@@ -28,11 +28,25 @@ export interface BootOptions {
   trace?: string;
 }
 
+/** Someone who watches the machine of a session. */
+export interface Spectator {
+  /** Called before the machine runs. `kernel` is the file in it. */
+  attach(machine: Machine, kernel: Uint8Array): void;
+  /** Asked after each slice whether the session is to end. */
+  ending(): Ending | undefined;
+  /** Whether what the guest prints goes to standard output. */
+  readonly showsOutput: boolean;
+}
+
 /** How long a scripted run may take that names no limit: long enough for any test suite, but not for ever. */
 export const DEFAULT_TIMEOUT_SECONDS = 3600;
 
 /** Boots, runs to the end and returns the process's exit code. Throws `BadInputError` and `BlockStoreError`. */
-export async function boot(kernel: string | undefined, options: BootOptions): Promise<number> {
+export async function boot(
+  kernel: string | undefined,
+  options: BootOptions,
+  spectator?: Spectator,
+): Promise<number> {
   const files = findGuestFiles({ ...options, kernel });
   const commands = options.run ?? [];
   const scripted = commands.length > 0 || options.expect !== undefined;
@@ -41,8 +55,9 @@ export async function boot(kernel: string | undefined, options: BootOptions): Pr
   const disk = openDisk(files);
   try {
     const output = new OutputBuffer();
+    const image = readInputFile('kernel', files.kernel);
     const machine = new Machine({
-      kernel: readInputFile('kernel', files.kernel),
+      kernel: image,
       disk,
       harts: options.smp,
       memoryBytes: options.memory,
@@ -56,6 +71,7 @@ export async function boot(kernel: string | undefined, options: BootOptions): Pr
       const { trace } = await import('../debug/trace.js');
       trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));
     }
+    spectator?.attach(machine, image);
     const session = new Session(machine, output, {
       harts: options.smp,
       commands,
@@ -64,16 +80,17 @@ export async function boot(kernel: string | undefined, options: BootOptions): Pr
       interactive,
       timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
       now: () => performance.now(),
+      interrupt: () => spectator?.ending(),
     });
     const log = options.log === undefined ? undefined : new LogFile(options.log, say);
     if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
-    return await new Host(session, interactive, log).run();
+    return await new Host(session, interactive, log, spectator?.showsOutput).run();
   } finally {
     if (disk instanceof FileStore) disk.close();
   }
 }
 
-function openDisk({ disk, keepsWritesInMemory }: GuestFiles): BlockStore | undefined {
+export function openDisk({ disk, keepsWritesInMemory }: GuestFiles): BlockStore | undefined {
   if (disk === undefined) return undefined;
   if (!keepsWritesInMemory) return FileStore.open(disk, { warn: say });
   const image = readInputFile('disk image', disk);

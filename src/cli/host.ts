@@ -28,11 +28,12 @@ export class Host {
   private exitCode: number | undefined;
   private lastByte = NEWLINE;
 
-  /** `interactive`: whether stdin is a terminal, to be handed to the guest. */
+  /** `interactive`: whether stdin is a terminal, to be handed to the guest. `showsOutput`: whether stdout gets what it prints. */
   constructor(
     private readonly session: Session,
     private readonly interactive: boolean,
     private readonly log: LogFile | undefined,
+    private readonly showsOutput = true,
   ) {}
 
   /** Runs the session to its end and returns the process's exit code. */
@@ -118,8 +119,9 @@ export class Host {
   /** Returns when stdout has taken the bytes, or the session is to end. */
   private async write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
-    this.lastByte = bytes[bytes.length - 1];
     this.log?.write(bytes);
+    if (!this.showsOutput) return;
+    this.lastByte = bytes[bytes.length - 1];
     process.stdout.write(bytes);
     while (process.stdout.writableNeedDrain && this.exitCode === undefined) await this.wakeup.sleep(Infinity);
   }

@@ -6,7 +6,7 @@ import { BlockStoreError } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
 import { say } from './messages.js';
 import { hartCount, memorySize, oneMore, promptExpression } from './options.js';
-import { regularExpression, seconds, seedValue } from './options.js';
+import { regularExpression, ruleNames, seconds, seedRange, seedValue } from './options.js';
 
 const EXIT_UNUSABLE = 2;
 const EXIT_INTERNAL = 70;
@@ -54,6 +54,24 @@ Examples:
   rvemu boot --run usertests --expect "ALL TESTS PASSED" --timeout 300
   rvemu boot rv64ui-p-add            a bare test program, for its exit code`;
 
+const CHECK_HELP = `
+The kernel runs as it is, not rebuilt, beside a model of its memory management.
+Where the two part, there is a finding: what happened, where, and who had the
+frame before. Functions are found by their symbols; what a kernel has no
+function for is not checked, and said so at the end. Findings are on standard
+error; other formats go to standard output, in place of the guest's output,
+unless --output names a file.
+
+Exit codes:
+  1      there are findings
+  N      without findings, as for boot
+
+Examples:
+  rvemu check --run usertests        in an xv6 tree
+  rvemu check --run forktest --seeds 1..50
+  rvemu check kernel/kernel --run ls --format sarif --output check.sarif
+  rvemu explain frame-lost           what a rule means, and how it is broken`;
+
 const program = new Command('rvemu')
   .description('Boots xv6-riscv kernels on a RISC-V machine that runs the same every time.')
   .version(packageVersion(), '--version', 'print the version')
@@ -64,42 +82,76 @@ const program = new Command('rvemu')
   .exitOverride()
   .configureOutput({ outputError: (text) => say(inOneLine(text), 'error') });
 
-program
-  .command('boot')
+/** What says which machine boots, and how its session goes. */
+const sessionCommand = (name: string): Command =>
+  program
+    .command(name)
+    .argument('[kernel]', 'an ELF file for RV64')
+    .option('--disk <file>', 'the disk image')
+    .option('--smp <harts>', 'how many harts, 1 to 8', hartCount, 3)
+    .addOption(
+      new Option('--memory <size>', 'RAM, such as 256M or 1G')
+        .argParser(memorySize)
+        .default(128 * 1024 ** 2, '128M'),
+    )
+    .addOption(
+      new Option('--virtio <version>', "the disk's register layout; auto finds out what the kernel wants")
+        .choices(['auto', 'legacy', 'modern'])
+        .default('auto'),
+    )
+    .option('--ephemeral', 'keep disk writes in memory')
+    .option('--seed <number>', 'choose another order of the harts: 0 to 4294967295', seedValue)
+    .option('--run <command>', 'type this at the prompt; may be given many times', oneMore)
+    .option('--expect <regex>', 'a line of output must match this', regularExpression)
+    .addOption(
+      new Option(
+        '--prompt <regex>',
+        'what the guest prints when it waits for a command, as the end of a line',
+      )
+        .argParser(promptExpression)
+        .default(/^\$ /, '^\\$ '),
+    )
+    .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
+    .option('--no-jit', 'interpret everything: slower, and otherwise the same')
+    .option('--log <file>', 'write a copy of all output here')
+    .option(
+      '--trace <filter>',
+      'show on standard error what the harts do: "traps", "instructions", and to show fewer hart=N, mode=user, function=NAME, pc=START-END, with commas between them',
+    );
+
+sessionCommand('boot')
   .description('boot a kernel, at the terminal or in a script')
-  .argument('[kernel]', 'an ELF file for RV64')
-  .option('--disk <file>', 'the disk image')
-  .option('--smp <harts>', 'how many harts, 1 to 8', hartCount, 3)
-  .addOption(
-    new Option('--memory <size>', 'RAM, such as 256M or 1G')
-      .argParser(memorySize)
-      .default(128 * 1024 ** 2, '128M'),
-  )
-  .addOption(
-    new Option('--virtio <version>', "the disk's register layout; auto finds out what the kernel wants")
-      .choices(['auto', 'legacy', 'modern'])
-      .default('auto'),
-  )
-  .option('--ephemeral', 'keep disk writes in memory')
-  .option('--seed <number>', 'choose another order of the harts: 0 to 4294967295', seedValue)
-  .option('--run <command>', 'type this at the prompt; may be given many times', oneMore)
-  .option('--expect <regex>', 'a line of output must match this', regularExpression)
-  .addOption(
-    new Option('--prompt <regex>', 'what the guest prints when it waits for a command, as the end of a line')
-      .argParser(promptExpression)
-      .default(/^\$ /, '^\\$ '),
-  )
-  .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
-  .option('--no-jit', 'interpret everything: slower, and otherwise the same')
-  .option('--log <file>', 'write a copy of all output here')
-  .option(
-    '--trace <filter>',
-    'show on standard error what the harts do: "traps", "instructions", and to show fewer hart=N, mode=user, function=NAME, pc=START-END, with commas between them',
-  )
   .addHelpText('after', BOOT_HELP)
   .action(async (kernel: string | undefined, options) => {
     const { boot } = await import('./boot.js');
     process.exitCode = await boot(kernel, options);
+  });
+
+sessionCommand('check')
+  .description('boot a kernel and watch its memory management for bugs')
+  .addOption(
+    new Option('--format <format>', 'how to report')
+      .choices(['text', 'json', 'junit', 'sarif', 'github'])
+      .default('text'),
+  )
+  .option('--output <file>', 'write the report here')
+  .option('--rules <rules>', 'report only these rules, between commas', ruleNames)
+  .option('--ignore <rules>', 'do not report these rules, between commas', ruleNames)
+  .option('--until-first', 'end at the first finding')
+  .option('--seeds <range>', 'run once with each seed of a range such as 1..200', seedRange)
+  .addHelpText('after', CHECK_HELP)
+  .action(async (kernel: string | undefined, options) => {
+    const { check } = await import('./check.js');
+    process.exitCode = await check(kernel, options, packageVersion());
+  });
+
+program
+  .command('explain')
+  .description('explain a rule of the checker, or list them all')
+  .argument('[rule]', 'such as frame-freed-twice')
+  .action(async (rule: string | undefined) => {
+    const { explain } = await import('./explain.js');
+    process.stdout.write(explain(rule));
   });
 
 try {

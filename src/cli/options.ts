@@ -29,6 +29,20 @@ export function seedValue(text: string): number {
   return integerBetween(text, 0, 2 ** 32 - 1);
 }
 
+/** The first and the last of a range of seeds, both included. */
+export function seedRange(text: string): [number, number] {
+  const [first, last, ...rest] = text.split('..');
+  if (last === undefined || rest.length > 0) throw new InvalidArgumentError('Write a range such as 1..200.');
+  const range: [number, number] = [seedValue(first), seedValue(last)];
+  if (range[0] > range[1]) throw new InvalidArgumentError('The first seed of a range is the smaller one.');
+  return range;
+}
+
+/** Names between commas; whether rules have them is found out later. */
+export function ruleNames(text: string): string[] {
+  return text.split(',').map((name) => name.trim());
+}
+
 export function seconds(text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (!(value > 0 && Number.isFinite(value))) {

@@ -33,6 +33,8 @@ export interface SessionOptions {
   timeoutSeconds: number;
   /** Milliseconds of wall-clock time since any fixed moment. */
   now: () => number;
+  /** Asked after each slice whether the session is to end for another reason. */
+  interrupt?: () => Ending | undefined;
 }
 
 /** How a session ended. */
@@ -114,7 +116,11 @@ export class Session {
     const asleep = quiet && stop.kind === 'idle';
     const notice = this.noticePanic();
     const ending =
-      this.endingOf(stop) ?? this.endingOfPanic(asleep) ?? this.endingOfScript(quiet) ?? this.endingOfTime();
+      this.options.interrupt?.() ??
+      this.endingOf(stop) ??
+      this.endingOfPanic(asleep) ??
+      this.endingOfScript(quiet) ??
+      this.endingOfTime();
     const typed = !ending && quiet && this.typeNextCommand();
     if (ending || typed || !asleep) return { output, idleSeconds: 0, notice, ending };
     return {

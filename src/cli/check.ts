@@ -1,0 +1,146 @@
+/** `rvemu check`: boots like `boot`, with the checker watching, and reports what it found. */
+import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { Chalk, chalkStderr } from 'chalk';
+import { Backtracer } from '../debug/backtrace.js';
+import { Places } from '../debug/places.js';
+import { BadInputError } from '../machine/errors.js';
+import type { Machine } from '../machine/machine.js';
+import { Checker } from '../xv6/checker.js';
+import type { Finding } from '../xv6/finding.js';
+import { isRule, type RuleId } from '../xv6/rules.js';
+import { boot, type BootOptions, type Spectator } from './boot.js';
+import type { CheckedRun, CheckReport, FORMATS } from './check-formats.js';
+import { TextReport } from './check-text.js';
+import { findGuestFiles } from './guest-files.js';
+import { readInputFile, unusableFile } from './input-file.js';
+import { say } from './messages.js';
+import { EXIT } from './session.js';
+
+export interface CheckOptions extends BootOptions {
+  format: 'text' | keyof typeof FORMATS;
+  output?: string;
+  rules?: string[];
+  ignore?: string[];
+  untilFirst?: boolean;
+  seeds?: readonly [number, number];
+}
+
+const EXIT_FINDINGS = 1;
+
+/** Checks, reports and returns the process's exit code. Throws `BadInputError` and `BlockStoreError`. */
+export async function check(
+  kernel: string | undefined,
+  options: CheckOptions,
+  version: string,
+): Promise<number> {
+  const isEnabled = ruleFilter(options);
+  if (options.seeds && !options.run && !options.expect) {
+    throw new BadInputError('--seeds needs --run or --expect: each run has to end by itself');
+  }
+  const [first, last] = options.seeds ?? [options.seed ?? 0, options.seed ?? 0];
+  const runs: CheckedRun[] = [];
+  for (let seed = first; seed <= last; seed++) {
+    runs.push(await checkOnce(kernel, { ...options, seed }, isEnabled));
+    if (options.seeds) sayResult(runs.at(-1)!);
+  }
+  const path = findGuestFiles({ ...options, kernel }).kernel;
+  await write({ kernel: path, version, runs }, options);
+  if (runs.some((run) => run.findings.length > 0)) return EXIT_FINDINGS;
+  return runs.find((run) => run.exitCode !== EXIT.done)?.exitCode ?? EXIT.done;
+}
+
+/** Which rules are reported. Throws BadInputError for a name that no rule has. */
+function ruleFilter({ rules, ignore = [] }: CheckOptions): (rule: RuleId) => boolean {
+  const unknown = [...(rules ?? []), ...ignore].find((name) => !isRule(name));
+  if (unknown !== undefined)
+    throw new BadInputError(`there is no rule ${unknown}; "rvemu explain" lists them`);
+  return (rule) => (rules === undefined || rules.includes(rule)) && !ignore.includes(rule);
+}
+
+async function checkOnce(
+  kernel: string | undefined,
+  options: CheckOptions & { seed: number },
+  isEnabled: (rule: RuleId) => boolean,
+): Promise<CheckedRun> {
+  let checker: Checker | undefined;
+  const spectator: Spectator = {
+    showsOutput: options.seeds === undefined && (options.format === 'text' || options.output !== undefined),
+    attach: (machine: Machine, image: Uint8Array) => {
+      const tracer = new Backtracer(machine);
+      checker = new Checker(machine, image, {
+        backtrace: (hart, atEntry) => tracer.of(hart, atEntry),
+        isEnabled,
+      });
+    },
+    ending: () =>
+      options.untilFirst && checker!.findings.length > 0 ? { exitCode: EXIT_FINDINGS } : undefined,
+  };
+  // With many runs, each begins with the same disk.
+  const ephemeral = options.ephemeral || options.seeds !== undefined;
+  const exitCode = await boot(kernel, { ...options, ephemeral }, spectator);
+  checker!.searchLostFrames();
+  const { findings, notChecked } = checker!;
+  return { seed: options.seed, exitCode, findings, notChecked, reproduce: commandFor(kernel, options) };
+}
+
+/** The shortest command that makes the same run. */
+function commandFor(kernel: string | undefined, options: CheckOptions & { seed: number }): string {
+  const quote = (text: string): string =>
+    /^[\w./=:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  const words = ['rvemu', 'check', ...(kernel === undefined ? [] : [kernel])];
+  if (options.disk !== undefined) words.push('--disk', options.disk);
+  words.push(
+    '--smp',
+    String(options.smp),
+    '--memory',
+    String(options.memory),
+    '--seed',
+    String(options.seed),
+  );
+  if (options.virtio !== 'auto') words.push('--virtio', options.virtio);
+  for (const command of options.run ?? []) words.push('--run', command);
+  if (options.expect) words.push('--expect', options.expect.source);
+  return words.map(quote).join(' ');
+}
+
+function sayResult({ seed, findings, exitCode }: CheckedRun): void {
+  const rules = [...new Set(findings.map((finding) => finding.rule))].join(', ');
+  if (rules) say(`seed ${seed}: ${rules}`, 'error');
+  else say(`seed ${seed}: ${exitCode === EXIT.done ? 'clean' : `no findings, exit code ${exitCode}`}`);
+}
+
+async function write(report: CheckReport, options: CheckOptions): Promise<void> {
+  const places = new Places(readInputFile('kernel', report.kernel));
+  const toFile = options.output !== undefined;
+  const text =
+    options.format === 'text'
+      ? asText(report, places, toFile)
+      : (await import('./check-formats.js')).FORMATS[options.format](report, places);
+  if (!toFile) return void (options.format === 'text' ? process.stderr : process.stdout).write(text);
+  try {
+    writeFileSync(options.output!, text);
+  } catch (error) {
+    throw unusableFile('report', options.output!, error);
+  }
+}
+
+function asText({ kernel, runs }: CheckReport, places: Places, toFile: boolean): string {
+  const plain = toFile || Boolean(process.env.NO_COLOR);
+  const text = new TextReport(places, kernel, plain ? new Chalk({ level: 0 }) : chalkStderr);
+  const blocks = runs.flatMap((run) =>
+    run.findings.map((finding) => text.finding(finding, run.reproduce) + '\n'),
+  );
+  const unchecked = [...new Set(runs.flatMap((run) => run.notChecked))];
+  const lines = [...unchecked.map((what) => `not checked: ${what}`), summary(kernel, runs)];
+  return '\n' + blocks.map((block) => block + '\n').join('') + lines.join('\n') + '\n';
+}
+
+function summary(kernel: string, runs: readonly CheckedRun[]): string {
+  const findings = runs.flatMap((run): readonly Finding[] => run.findings);
+  const failed = runs.filter((run) => run.findings.length > 0).map((run) => run.seed);
+  const seeds = runs.length > 1 ? `, in ${failed.length} of ${runs.length} seeds` : '';
+  if (findings.length === 0)
+    return `${basename(kernel)}: no findings${runs.length > 1 ? ` in ${runs.length} seeds` : ''}`;
+  return `${basename(kernel)}: ${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}${seeds}`;
+}
