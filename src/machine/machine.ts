@@ -62,6 +62,8 @@ export type Stop =
 
 /** A hart runs so many cycles before the next one's turn, and up to as many again. */
 const SLICE_CYCLES = 1000;
+/** The same while it is the only one that does not wait: there is nobody to take turns with. */
+const SLICE_CYCLES_ALONE = 30_000;
 
 export class Machine {
   readonly board: Board;
@@ -182,7 +184,9 @@ export class Machine {
   /** Runs every hart for one slice, in an order and of a length that the seed decides. */
   private runRound(): void {
     const { harts } = this;
-    const until = this.completed + SLICE_CYCLES + this.random.below(SLICE_CYCLES);
+    const isAlone = harts.filter((hart) => !hart.isIdle).length === 1;
+    const cycles = isAlone ? SLICE_CYCLES_ALONE : SLICE_CYCLES;
+    const until = this.completed + cycles + this.random.below(cycles);
     const first = this.random.below(harts.length);
     for (let turn = 0; turn < harts.length && this.ended === undefined; turn++) {
       const hart = harts[(first + turn) % harts.length];

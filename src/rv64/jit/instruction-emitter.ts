@@ -233,7 +233,8 @@ export class InstructionEmitter implements Emitter {
     return local;
   }
 
-  private localToWrite(register: number): number {
+  /** The local of a register that the region writes. */
+  localToWrite(register: number): number {
     this.written.add(register);
     return this.local(register);
   }

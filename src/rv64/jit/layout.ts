@@ -53,13 +53,17 @@ export const Local = {
   /** Byte offset of the TLB context for loads and stores. */
   tlb: 6,
   entry: 7,
+  /** Rounds of a loop that are done together, and where in the memory (see idioms.ts). */
+  rounds: 8,
+  destination: 9,
+  source: 10,
   /** Where execution goes on. */
-  target: 8,
-  address: 9,
-  scratch: 10,
-  firstRegister: 11,
+  target: 11,
+  address: 12,
+  scratch: 13,
+  firstRegister: 14,
 } as const;
-export const I32_LOCALS = 4;
+export const I32_LOCALS = 7;
 /** How many 64-bit locals come before `firstRegister`. */
 export const I64_LOCALS = 3;
 

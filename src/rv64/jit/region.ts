@@ -6,7 +6,9 @@ import { compile, type Compiled } from '../decode-and-run.js';
 import { lengthFromBits } from '../decode.js';
 import { rows } from '../isa/index.js';
 import type { Row } from '../row.js';
+import { idiomFor } from './idioms.js';
 import { type Instruction, InstructionEmitter } from './instruction-emitter.js';
+import type { Code } from './wasm.js';
 
 /** Longer regions gain little and take long to compile. */
 const MAX_INSTRUCTIONS = 200;
@@ -20,6 +22,8 @@ export interface Block {
   /** Distance in the page. */
   readonly offset: number;
   readonly instructions: readonly Instruction[];
+  /** For the head of a loop that fills or copies: what does many rounds at a time. */
+  readonly idiom: Code | undefined;
   /** Empty where the last instruction leaves the region itself; two where it is a branch: taken, not taken. */
   readonly targets: readonly Target[];
 }
@@ -135,7 +139,7 @@ class Finder {
     for (;;) {
       const instruction = this.instructions.get(offset);
       if (instruction === undefined || (offset !== start && this.leaders.has(offset))) {
-        return { offset: start, instructions, targets: [target(offset)] };
+        return { offset: start, instructions, targets: [target(offset)], idiom: undefined };
       }
       instructions.push(instruction);
       offset += instruction.bytes;
@@ -147,7 +151,14 @@ class Finder {
           : flow.kind === 'jump'
             ? [target(flow.to)]
             : [target(flow.taken), target(offset)];
-      return { offset: start, instructions, targets };
+      const isLoop = flow.kind === 'branch' && flow.taken === start;
+      const idiom = isLoop
+        ? idiomFor(
+            instructions.map((item) => this.decoded.get(item.offset)!),
+            this.emitter,
+          )
+        : undefined;
+      return { offset: start, instructions, targets, idiom };
     }
   }
 

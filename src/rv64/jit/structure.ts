@@ -153,6 +153,7 @@ class Writer {
     const block = this.blocks[this.flow.order[position]];
     const { instructions, targets } = block;
     const count = instructions.length;
+    if (block.idiom) this.push(block.idiom);
     this.takeFuel(block.offset, count);
     instructions.forEach((instruction, index) => {
       const { code, offset } = instruction;
