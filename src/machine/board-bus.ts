@@ -5,6 +5,8 @@ import type { Frames } from '../rv64/frames.js';
 import { RAM_START, type State } from '../rv64/state.js';
 import { type MemoryMap, RAM_BASE } from './memory-map.js';
 
+const FRAME_BYTES = 4096;
+
 export class BoardBus implements Bus {
   readonly ramBase = RAM_BASE;
 
@@ -66,8 +68,11 @@ export class RamDma implements DmaMemory {
     const offset = this.offsetOf(address, bytes.length);
     if (offset === undefined) return false;
     const end = offset + bytes.length;
-    for (let at = offset; at < end; at = (at & ~0xfff) + 4096) {
-      this.frames.beforeStore(at, Math.min(end, (at & ~0xfff) + 4096) - at);
+    // By remainders: bitwise operators end at 2 GiB, RAM does not.
+    for (let at = offset; at < end;) {
+      const next = Math.min(end, at - (at % FRAME_BYTES) + FRAME_BYTES);
+      this.frames.beforeStore(at, next - at);
+      at = next;
     }
     this.state.bytes.set(bytes, RAM_START + offset);
     return true;

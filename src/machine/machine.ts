@@ -320,7 +320,8 @@ export class Machine {
   /** Puts the device tree at the end of RAM, aligned to eight bytes; returns its physical address. */
   private placeDeviceTree(): bigint {
     const tree = buildDeviceTree(this.board);
-    const offset = (this.state.ramBytes - tree.length) & ~7;
+    const end = this.state.ramBytes - tree.length;
+    const offset = end - (end % 8);
     this.state.ram.set(tree, offset);
     return BigInt(RAM_BASE + offset);
   }

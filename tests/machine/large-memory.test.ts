@@ -1,0 +1,50 @@
+/** Offsets in RAM from 2 GiB on have no place in a signed 32-bit integer. */
+import { expect, test } from 'vitest';
+import { RamDma } from '../../src/machine/board-bus.js';
+import { MAX_RAM_BYTES, RAM_BASE } from '../../src/machine/memory-map.js';
+import { Frames } from '../../src/rv64/frames.js';
+import { State } from '../../src/rv64/state.js';
+import { bootProgram } from '../support/programs.js';
+
+const BEYOND_2_GIB = 0x9000_0000;
+
+test('a machine with the most memory there can be loads and stores at its end', () => {
+  const machine = bootProgram(
+    `
+      li t0, 0x100000
+      li t1, 0x13f000000
+      li t2, 0x73333
+      sw t2, 0(t1)
+      lw t3, 0(t1)
+      sw t3, 0(t0)
+      stay: j stay
+    `,
+    { memoryBytes: MAX_RAM_BYTES },
+  );
+  expect(machine.run(1000)).toEqual({ kind: 'finished', code: 7 });
+});
+
+test('the device tree of such a machine lies at the end of its memory', () => {
+  const machine = bootProgram('stay: j stay', { memoryBytes: MAX_RAM_BYTES });
+  const tree = BigInt.asUintN(64, machine.harts[0].x[11]);
+  expect(tree).toBeGreaterThan(BigInt(RAM_BASE + MAX_RAM_BYTES - 8192));
+  expect(machine.readMemory(tree, 4)).toEqual(Uint8Array.of(0xd0, 0x0d, 0xfe, 0xed));
+});
+
+test('what a device stores beyond 2 GiB is announced frame by frame', () => {
+  const state = new State(MAX_RAM_BYTES);
+  const frames = new Frames(state);
+  const announced: [offset: number, bytes: number][] = [];
+  const frame = BEYOND_2_GIB / 4096;
+  for (const watched of [frame, frame + 1]) {
+    frames.watch(watched, (offset, bytes) => announced.push([offset, bytes]));
+  }
+  const dma = new RamDma(state, frames);
+  const address = BigInt(RAM_BASE + BEYOND_2_GIB + 4090);
+  expect(dma.write(address, new Uint8Array(16).fill(1))).toBe(true);
+  expect(announced).toEqual([
+    [BEYOND_2_GIB + 4090, 6],
+    [BEYOND_2_GIB + 4096, 10],
+  ]);
+  expect(dma.read(address, 16)).toEqual(new Uint8Array(16).fill(1));
+});
