@@ -37,7 +37,14 @@ export class VirtioBlk implements VirtioBackend {
   readonly features: bigint;
   readonly configuration = new Uint8Array(8);
 
-  constructor(private readonly store: BlockStore) {
+  /** What the host failed at last, so that a guest which tries again is not reported for ever. */
+  private lastFailure = '';
+
+  /** `onFailure` is told what the host could not do, in the store's words; the guest sees an I/O error. */
+  constructor(
+    private readonly store: BlockStore,
+    private readonly onFailure: (message: string) => void = () => {},
+  ) {
     this.features = FEATURE_FLUSH | (store.readOnly ? FEATURE_READ_ONLY : 0n);
     new DataView(this.configuration.buffer).setBigUint64(0, BigInt(store.sectors), true);
   }
@@ -76,8 +83,10 @@ export class VirtioBlk implements VirtioBackend {
           return UNSUPPORTED;
       }
     } catch (error) {
-      if (error instanceof BlockStoreError) return IO_ERROR;
-      throw error;
+      if (!(error instanceof BlockStoreError)) throw error;
+      if (error.message !== this.lastFailure) this.onFailure(error.message);
+      this.lastFailure = error.message;
+      return IO_ERROR;
     }
   }
 

@@ -49,7 +49,7 @@ export function buildDevices(to: Surroundings): { devices: readonly Device[]; ua
       memory: to.memory,
       version: to.virtioVersion,
       onBroken: (what) => to.warn(`${what}; the driver must reset the device`),
-      backend: slot === 0 && to.disk ? new VirtioBlk(to.disk) : undefined,
+      backend: slot === 0 && to.disk ? new VirtioBlk(to.disk, to.warn) : undefined,
     });
   });
   const finisher = new Finisher(to.onFinish, to.onReset);

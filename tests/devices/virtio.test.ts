@@ -40,15 +40,16 @@ function build({
   const line = new RecordingLine();
   const ram = new TestRam();
   const reasons: string[] = [];
+  const failures: string[] = [];
   const device = new VirtioMmio({
     name: 'virtio0',
     line,
     memory: ram,
     version: () => version,
-    backend: new VirtioBlk(store),
+    backend: new VirtioBlk(store, (message) => failures.push(message)),
     onBroken: (reason) => reasons.push(reason),
   });
-  return { line, ram, store, reasons, device, driver: new TestDriver(device, ram) };
+  return { line, ram, store, reasons, failures, device, driver: new TestDriver(device, ram) };
 }
 
 function buildStarted(options: Parameters<typeof build>[0] = {}) {
@@ -369,6 +370,17 @@ describe('the disk', () => {
     const { driver } = buildStarted({ store });
     expect(request(driver, type, 0, length)).toBe(1);
     expect(driver.usedIndex).toBe(1);
+  });
+
+  test('what the host failed at is told, once as long as it stays the same', () => {
+    const store = new MemoryStore(image());
+    store.write = () => {
+      throw new BlockStoreError('no space left on the host');
+    };
+    const { driver, failures } = buildStarted({ store });
+    expect(request(driver, OUT, 0, 512)).toBe(1);
+    expect(request(driver, OUT, 0, 512)).toBe(1);
+    expect(failures).toEqual(['no space left on the host']);
   });
 
   test('a bug in a store is not passed off as an I/O error', () => {
