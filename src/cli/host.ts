@@ -2,6 +2,7 @@
  * The host side of a session: runs it in turns with the process's stdin, stdout and signals. One loop does
  * everything; events only leave word for it and wake it.
  */
+import { constants } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { say as print, outputsShareOnePlace } from './messages.js';
 import { EXIT, type Session } from './session.js';
@@ -15,9 +16,9 @@ const MAXIMUM_PENDING_INPUT = 64 * 1024;
 /** How long a reader that does not read can hold up the end of a process that was told to end. */
 const LAST_WRITE_MILLIS = 1000;
 
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-const SIGPIPE = 13;
-const exitCodeOfSignal = (signal: number) => 128 + signal;
+/** Signals that end a process which does not listen to them, and then leave its terminal as it is. */
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGALRM', 'SIGUSR2', 'SIGXCPU'] as const;
+const exitCodeOfSignal = (name: NodeJS.Signals) => 128 + constants.signals[name];
 
 const NEWLINE = 0x0a;
 
@@ -73,19 +74,23 @@ export class Host {
     this.session.passIdle(Math.min(seconds, (performance.now() - start) / 1000));
   }
 
+  /** Whether nothing makes the process end now, other than that the session is over. */
+  private get hasTime(): boolean {
+    return this.exitCode === undefined && this.session.secondsLeft > 0;
+  }
+
   private leave(exitCode: number): void {
     this.exitCode ??= exitCode;
     this.wakeup.wake();
   }
 
   private listen(): void {
-    for (const [name, number] of Object.entries(SIGNALS)) {
-      process.on(name, () => this.leave(exitCodeOfSignal(number)));
-    }
+    for (const name of SIGNALS) process.on(name, () => this.leave(exitCodeOfSignal(name)));
     process.stdout.on('drain', () => this.wakeup.wake());
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') return this.leave(exitCodeOfSignal(SIGPIPE));
-      this.say(`cannot write the output: ${error.message}`, 'error');
+      if (error.code === 'EPIPE') return this.leave(exitCodeOfSignal('SIGPIPE'));
+      // Each write that was under way fails for itself.
+      if (this.exitCode === undefined) this.say(`cannot write the output: ${error.message}`, 'error');
       this.leave(EXIT.unusable);
     });
     // Nobody may be left to read what is said there; that is no reason to end.
@@ -101,10 +106,12 @@ export class Host {
     });
     const ended = () => {
       // A terminal ends when it is taken away.
-      if (this.interactive) return this.leave(exitCodeOfSignal(SIGNALS.SIGHUP));
+      if (this.interactive) return this.leave(exitCodeOfSignal('SIGHUP'));
       this.session.endInput();
       this.wakeup.wake();
     };
+    // What is typed at the terminal of a scripted run is not for the guest, and a run in the background may not read.
+    if (process.stdin.isTTY && !this.interactive) return ended();
     process.stdin.on('data', (bytes: Buffer) => (this.interactive ? keys.take(bytes) : this.type(bytes)));
     process.stdin.on('end', ended);
     process.stdin.on('error', ended);
@@ -116,14 +123,16 @@ export class Host {
     this.wakeup.wake();
   }
 
-  /** Returns when stdout has taken the bytes, or the session is to end. */
+  /** Returns when stdout has taken the bytes, or the session is to end, or its time is up. */
   private async write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
     this.log?.write(bytes);
     if (!this.showsOutput) return;
     this.lastByte = bytes[bytes.length - 1];
     process.stdout.write(bytes);
-    while (process.stdout.writableNeedDrain && this.exitCode === undefined) await this.wakeup.sleep(Infinity);
+    while (process.stdout.writableNeedDrain && this.hasTime) {
+      await this.wakeup.sleep(1000 * this.session.secondsLeft);
+    }
   }
 
   private say(message: string, kind?: 'error' | 'notice'): void {
@@ -140,6 +149,6 @@ export class Host {
   private async finishOutput(): Promise<void> {
     if (process.stdout.isTTY) this.finishLine();
     const written = new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-    await (this.exitCode === undefined ? written : Promise.race([written, delay(LAST_WRITE_MILLIS)]));
+    await (this.hasTime ? written : Promise.race([written, delay(LAST_WRITE_MILLIS)]));
   }
 }

@@ -144,9 +144,13 @@ export class Session {
     return this.prompt.test(this.transcript.currentLine);
   }
 
+  /** Wall-clock seconds until the session gives up. */
+  get secondsLeft(): number {
+    return Math.max(0, this.deadline - this.options.now()) / 1000;
+  }
+
   private secondsToWait(idleCycles: number): number {
-    const secondsLeft = Math.max(0, this.deadline - this.options.now()) / 1000;
-    return Math.min(idleCycles / CYCLES_PER_SECOND, secondsLeft);
+    return Math.min(idleCycles / CYCLES_PER_SECOND, this.secondsLeft);
   }
 
   /** Looks for what is expected, and for a panic, in lines of which the last may be unfinished. */
@@ -182,15 +186,20 @@ export class Session {
       case 'finished':
         // A process's exit code has eight bits; a failure must not become 0 by losing the others.
         if (stop.code !== 0) return { exitCode: Math.min(stop.code, 255), message: stop.message };
-        if (this.commands.length === 0) return this.done();
-        return { exitCode: EXIT.unexpected, message: `the guest ended before it took "${this.commands[0]}"` };
+        return this.endedByGuest('ended');
       case 'reset':
-        return { message: 'the guest reset the machine', ...this.done() };
+        return { message: 'the guest reset the machine', ...this.endedByGuest('reset the machine') };
       case 'stuck':
         return { exitCode: EXIT.panicked, message: stop.message };
       default:
         return undefined;
     }
+  }
+
+  /** `what` the guest did, which is too early while there are commands to type. */
+  private endedByGuest(what: string): Ending {
+    if (this.commands.length === 0) return this.done();
+    return { exitCode: EXIT.unexpected, message: `the guest ${what} before it took "${this.commands[0]}"` };
   }
 
   private endingOfPanic(asleep: boolean): Ending | undefined {

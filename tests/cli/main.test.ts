@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { elfOf } from '../support/programs.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'rvemu-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -94,13 +95,16 @@ describe('the image that comes with rvemu', () => {
     expect(readFileSync(log, 'utf8')).toBe(output);
   });
 
-  test('takes what is typed on standard input, and is left by a signal', async () => {
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGQUIT', 131],
+  ] as const)('takes what is typed on standard input, and is left by %s', async (signal, exitCode) => {
     const { child, run, ended } = start('boot', '--smp', '1');
     child.stdin.end('echo typed\n');
     child.stdout.on('data', () => {
-      if (/typed\n\$ $/.test(run.output)) child.kill('SIGTERM');
+      if (/typed\n\$ $/.test(run.output)) child.kill(signal);
     });
-    expect(await ended).toBe(143);
+    expect(await ended).toBe(exitCode);
   });
 
   test('ends with 4 when time is up, saying where each hart is', async () => {
@@ -129,6 +133,18 @@ describe('the image that comes with rvemu', () => {
     expect(run.errors).toBe('');
   });
 
+  test('says once that its output cannot be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'boot', '--run', 'ls'], {
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    let errors = '';
+    child.stderr!.on('data', (bytes) => (errors += bytes));
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(2);
+    expect(errors.match(/cannot write the output: ENOSPC/g)).toHaveLength(1);
+  });
+
   test('needs nothing on standard input', async () => {
     const nothing = openSync('/dev/null', 'r');
     const child = spawn(
@@ -141,4 +157,20 @@ describe('the image that comes with rvemu', () => {
     closeSync(nothing);
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
   });
+});
+
+test('time is up for a guest whose output nobody reads, too', async () => {
+  const chatter = elfOf(`
+      li t0, 0x10000000
+      li t1, 65
+    again:
+      sb t1, 0(t0)
+      j again
+  `);
+  const { child, run } = start('boot', file('chatter.elf', chatter), '--expect', 'never', '--timeout', '1');
+  child.stdin.end();
+  child.stdout.pause();
+  expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(4);
+  expect(run.errors).toMatch(/^rvemu: timed out after 1 s\n/);
+  child.stdout.destroy();
 });

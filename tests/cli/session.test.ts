@@ -168,6 +168,10 @@ describe('a guest that ends', () => {
       yield { kind: 'reset' };
     };
     expect(runSession(reset).ending).toEqual({ exitCode: 0, message: 'the guest reset the machine' });
+    expect(runSession(reset, { commands: ['ls'] }).ending).toEqual({
+      exitCode: 1,
+      message: 'the guest reset the machine before it took "ls"',
+    });
   });
 
   test('stuck ends with 3 and the sentence that says how', () => {
