@@ -1,7 +1,8 @@
 /**
- * Builds images/kernel.elf and images/fs.img from the sources beside them, with Debian's gcc-riscv64-unknown-elf.
+ * Builds images/kernel.elf, images/fs.img and the bare programs images/bench/*.elf from the sources beside them, with
+ * Debian's gcc-riscv64-unknown-elf.
  *
- *     npm run images            builds both in place
+ *     npm run images            builds them in place
  *     npm run images -- --check builds them aside and fails if they differ from the committed ones
  *
  * The same sources and compiler give the same bytes, wherever the checkout lies: nothing in the output depends
@@ -77,15 +78,28 @@ function buildKernel(build: string): Uint8Array {
 
 function buildFileSystem(build: string): Uint8Array {
   const library = compile(build, sources('user/lib', '.S', '.c'), []);
+  const benchmarks = compile(build, sources('bench/programs', '.c'), []);
   const programs = sources('user', '.c').map((source) => {
     const name = basename(source, '.c');
     const linked = join(build, name);
-    const objects = compile(build, [source], []);
-    run('ld', ...LINK_FLAGS, '--strip-all', '-T', 'user/user.ld', '-o', linked, ...objects, ...library);
+    const objects = [...compile(build, [source], []), ...library, ...(name === 'bench' ? benchmarks : [])];
+    run('ld', ...LINK_FLAGS, '-T', 'user/user.ld', '-o', linked, ...objects);
     return { name, data: readFileSync(linked) };
   });
   const readme = { name: 'README', data: readFileSync(join(IMAGES, 'user/README')) };
   return makeImage([readme, ...programs]);
+}
+
+/** The benchmark's programs for the bare machine, by file name. */
+function buildBarePrograms(build: string): [name: string, data: Uint8Array][] {
+  const entry = compile(build, ['bench/start.S'], []);
+  return sources('bench/programs', '.c').map((source) => {
+    const name = basename(source, '.c');
+    const linked = join(build, `${name}.elf`);
+    const objects = compile(build, ['bench/bare.c', source], [`-DPROGRAM=${name}`]);
+    run('ld', ...LINK_FLAGS, '-T', 'bench/bench.ld', '-o', linked, ...entry, ...objects);
+    return [`bench/${name}.elf`, readFileSync(linked)];
+  });
 }
 
 function writeOrCheck(name: string, data: Uint8Array, check: boolean): void {
@@ -105,6 +119,7 @@ const build = mkdtempSync(join(tmpdir(), 'rvemu-images-'));
 try {
   writeOrCheck('kernel.elf', buildKernel(build), check);
   writeOrCheck('fs.img', buildFileSystem(build), check);
+  for (const [name, data] of buildBarePrograms(build)) writeOrCheck(name, data, check);
 } finally {
   rmSync(build, { recursive: true, force: true });
 }
