@@ -57,15 +57,19 @@ export class RamDma implements DmaMemory {
   constructor(
     private readonly state: State,
     private readonly frames: Frames,
+    /** Told of each transfer's bytes. */
+    private readonly onTransfer: (bytes: number) => void,
   ) {}
 
   read(address: bigint, length: number): Uint8Array | undefined {
     const offset = this.offsetOf(address, length);
+    this.onTransfer(length);
     return offset === undefined ? undefined : this.state.ram.subarray(offset, offset + length);
   }
 
   write(address: bigint, bytes: Uint8Array): boolean {
     const offset = this.offsetOf(address, bytes.length);
+    this.onTransfer(bytes.length);
     if (offset === undefined) return false;
     const end = offset + bytes.length;
     // By remainders: bitwise operators end at 2 GiB, RAM does not.

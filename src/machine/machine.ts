@@ -65,6 +65,13 @@ const SLICE_CYCLES = 1000;
 /** The same while it is the only one that does not wait: there is nobody to take turns with. */
 const SLICE_CYCLES_ALONE = 30_000;
 
+/**
+ * What a device moves takes time on the hart that asked for it, little enough that a disk answers at once, and enough
+ * that a guest which asks for more and more does not stop virtual time.
+ */
+const DMA_BYTES_PER_CYCLE = 64;
+
+/** A whole computer with a kernel in its memory; see `run`. */
 export class Machine {
   readonly board: Board;
   readonly symbols: SymbolTable;
@@ -112,7 +119,9 @@ export class Machine {
     const { devices, uart } = buildDevices({
       harts: this.harts,
       clock: this.clock,
-      memory: new RamDma(this.state, this.frames),
+      memory: new RamDma(this.state, this.frames, (bytes) =>
+        this.running?.stall(Math.floor(bytes / DMA_BYTES_PER_CYCLE)),
+      ),
       output: options.output ?? (() => {}),
       disk,
       warn: options.warn ?? (() => {}),

@@ -125,7 +125,7 @@ export class Frames {
   /** Nothing is ever derived from an entry that is not valid, so changing one needs no announcement. */
   private changesValidPte(ramOffset: number, bytes: number): boolean {
     const end = ramOffset + bytes;
-    for (let at = ramOffset & ~(PTE_BYTES - 1); at < end; at += PTE_BYTES) {
+    for (let at = ramOffset - (ramOffset % PTE_BYTES); at < end; at += PTE_BYTES) {
       if (this.state.view.getUint8(RAM_START + at) & Number(PTE_V)) return true;
     }
     return false;

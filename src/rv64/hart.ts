@@ -471,6 +471,13 @@ export class Hart extends MemoryAccess {
     this.nextPc = this.pc;
   }
 
+  /** Makes the instruction being executed take so many cycles longer. */
+  stall(cycles: number): void {
+    this.leave();
+    this.cyclesAtEmpty[0] += cycles;
+    this.counters[0] -= BigInt(cycles);
+  }
+
   /** Lets time pass without executing anything. */
   idleUntil(cycle: number): void {
     const idle = cycle - this.cycles;

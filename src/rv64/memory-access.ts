@@ -197,7 +197,8 @@ export class MemoryAccess {
 
   /** Gives up the reservation; true when it was for this offset. */
   takeReservation(host: number): boolean {
-    const reserved = this.words[RESERVATION] === host;
+    // Offsets from 2 GiB on are negative in a 32-bit word.
+    const reserved = this.words[RESERVATION] === (host | 0);
     this.words[RESERVATION] = 0;
     return reserved;
   }

@@ -39,7 +39,7 @@ test('what a device stores beyond 2 GiB is announced frame by frame', () => {
   for (const watched of [frame, frame + 1]) {
     frames.watch(watched, (offset, bytes) => announced.push([offset, bytes]));
   }
-  const dma = new RamDma(state, frames);
+  const dma = new RamDma(state, frames, () => {});
   const address = BigInt(RAM_BASE + BEYOND_2_GIB + 4090);
   expect(dma.write(address, new Uint8Array(16).fill(1))).toBe(true);
   expect(announced).toEqual([
@@ -47,4 +47,57 @@ test('what a device stores beyond 2 GiB is announced frame by frame', () => {
     [BEYOND_2_GIB + 4096, 10],
   ]);
   expect(dma.read(address, 16)).toEqual(new Uint8Array(16).fill(1));
+});
+
+test('sc succeeds above 2 GiB', () => {
+  const stop = bootProgram(
+    `
+        li t0, 0x100000
+        li t1, 0x110000000
+        lr.w t2, (t1)
+        sc.w t3, t2, (t1)
+        li t2, 0x5555
+        beqz t3, end
+        li t2, 0x13333
+      end:
+        sw t2, 0(t0)
+      stay:
+        j stay
+      `,
+    { memoryBytes: 3 * 2 ** 30 },
+  ).run(100_000);
+  expect(stop).toEqual({ kind: 'finished', code: 0 });
+});
+
+test('page tables may lie above 2 GiB, and be stored to while in use', () => {
+  const stop = bootProgram(
+    `
+        li t1, 0x110000000
+        li t2, 0x200000cf
+        sd t2, 16(t1)
+        li t2, 0x400000cf
+        sd t2, 32(t1)
+        li t2, 0xcf
+        sd t2, 0(t1)
+        li t2, 0x8000000000110000
+        csrw satp, t2
+        li t0, 0x1800
+        csrrc x0, mstatus, t0
+        li t0, 0x800
+        csrrs x0, mstatus, t0
+        la t0, target
+        csrw mepc, t0
+        mret
+      target:
+        li t0, 0x100000
+        ld t2, 16(t1)
+        sd t2, 16(t1)
+        li t2, 0x5555
+        sw t2, 0(t0)
+      stay:
+        j stay
+      `,
+    { memoryBytes: 3 * 2 ** 30 },
+  ).run(100_000);
+  expect(stop).toEqual({ kind: 'finished', code: 0 });
 });
