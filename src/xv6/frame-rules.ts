@@ -4,7 +4,7 @@
  * otherwise (lists per CPU, a buddy allocator) is held to the rest.
  */
 import type { Hart } from '../rv64/hart.js';
-import { PAGE_BYTES } from '../sv39/pte.js';
+import { PAGE_BYTES, PTE_U } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
 import type { Event } from './finding.js';
 import { FREE_JUNK, FrameStack } from './model/frames.js';
@@ -275,7 +275,7 @@ export class FrameRules {
     guest.machine.watchFrame(BigInt(frame), (address, bytes, storer) =>
       this.storeToFree(Number(address), bytes, storer),
     );
-    const mappings = tables.mappingsOf(frame);
+    const mappings = tables.mappingsOf(frame).filter((mapping) => !isMirror(mapping));
     if (mappings.length > 0) {
       const until = call && unmappingCall(call);
       this.stillMapped.push({ frame, until, hart: hart.index, mappings });
@@ -373,6 +373,12 @@ export class FrameRules {
 }
 
 const isAllocation = (call: Call): boolean => call.role === 'kalloc' || call.role === 'kfree';
+
+/**
+ * Whether a kernel table maps a user's page for itself, at the user's address. Such a kernel brings its mirror up to
+ * date when it pleases, before it next uses it.
+ */
+const isMirror = ({ entry, address }: Mapping): boolean => (entry & PTE_U) === 0n && address < 2 ** 37;
 
 /** The call by whose end a frame freed in `call` must not be mapped any more: the nearest of uvmunmap, else the outermost. */
 function unmappingCall(call: Call): Call | undefined {
