@@ -2,13 +2,15 @@
 import type { Hart } from '../rv64/hart.js';
 import type { Checks } from './checks.js';
 import type { FrameRules } from './frame-rules.js';
-import { Blocks, LARGEST_BLOCK } from './model/blocks.js';
+import { type Block, Blocks, LARGEST_BLOCK } from './model/blocks.js';
 import { hex } from './model/errors.js';
 import { roundDown } from './model/memory.js';
 import type { Call } from './probes.js';
 
 export class BlockRules {
   private readonly blocks = new Blocks();
+  /** Frames with blocks in them. */
+  private readonly watched = new Set<number>();
 
   constructor(
     private readonly checks: Checks,
@@ -20,7 +22,8 @@ export class BlockRules {
       leave: (call, hart, result) => this.afterKmalloc(call, hart, result),
     });
     probes.on('kmfree', { enter: (call, hart) => this.beforeKmfree(call, hart) });
-    probes.on('kfree', { enter: (call) => this.blocks.forgetFrame(call.arguments[0]) });
+    probes.on('kfree', { enter: (call) => this.forgetFrame(call.arguments[0]) });
+    probes.on('panic', { enter: (call, hart) => this.beforePanic(call, hart) });
   }
 
   private beforeKmalloc(call: Call, hart: Hart): void {
@@ -48,11 +51,37 @@ export class BlockRules {
       });
     }
     this.blocks.put(block);
+    this.watch(frame);
+  }
+
+  /** Blocks have the allocator's own words between them: it must not store to any inside one. */
+  private watch(frame: number): void {
+    const { guest } = this.checks;
+    if (this.watched.has(frame) || !this.frames.isAllocated(frame)) return;
+    this.watched.add(frame);
+    guest.machine.watchFrame(BigInt(frame), (address, bytes, hart) => {
+      if (hart) this.beforeStore({ start: Number(address), bytes }, hart);
+    });
+  }
+
+  private beforeStore(store: Block, hart: Hart): void {
+    const { probes, reporter } = this.checks;
+    const role = probes.current(hart)?.role;
+    if (role !== 'kmalloc' && role !== 'kmfree') return;
+    const block = this.blocks.overlapping(store);
+    if (block === undefined) return;
+    const message = `${role} stores to ${hex(store.start)}, inside the ${block.bytes} bytes that it gave at ${hex(block.start)}`;
+    reporter.report('kmalloc-overlap', hart, false, message, { physicalAddress: store.start });
+  }
+
+  private forgetFrame(frame: number): void {
+    if (this.watched.delete(frame)) this.checks.guest.machine.unwatchFrame(BigInt(frame));
+    this.blocks.forgetFrame(frame);
   }
 
   private beforeKmfree(call: Call, hart: Hart): void {
     const [start] = call.arguments;
-    if (start === 0) return;
+    if (start === 0) return; // nothing to free in some kernels, an error in others: see beforePanic
     if (this.blocks.get(start)) {
       this.blocks.free(start);
       return;
@@ -63,5 +92,17 @@ export class BlockRules {
     this.checks.reporter.report(rule, hart, true, `kmfree of ${hex(start)}, ${why}`, {
       physicalAddress: start,
     });
+  }
+
+  private beforePanic(call: Call, hart: Hart): void {
+    for (let each = call.caller; each !== undefined; each = each.caller) {
+      if (each.role !== 'kmfree' || each.arguments[0] !== 0) continue;
+      this.checks.reporter.report(
+        'kmfree-stranger',
+        hart,
+        true,
+        'kmfree of 0, which this kernel does not take',
+      );
+    }
   }
 }

@@ -108,6 +108,11 @@ export class FrameRules {
     return this.stateOf(frame) === Frame.Allocated;
   }
 
+  /** The call that got a frame; undefined for one that is not allocated. */
+  allocationOf(frame: number): Event | undefined {
+    return this.isAllocated(frame) ? this.allocated[this.indexOf(frame)] : undefined;
+  }
+
   /** The frames that the allocator has given out, with the call that got each. */
   *allocatedFrames(): Generator<{ frame: number; allocated: Event }> {
     for (let index = 0; index < this.states.length; index++) {

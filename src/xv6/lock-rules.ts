@@ -68,38 +68,25 @@ export class LockRules {
     return name;
   }
 
+  /**
+   * Only two orders of the same two classes are compared. A longer cycle is no proof where many locks share a name: of
+   * two processes' locks in it, one may belong to a process that is just being made.
+   */
   private noteOrder(outer: Held, inner: string, hart: Hart): void {
     const known = this.edges.get(outer.name) ?? [];
     if (known.some((edge) => edge.to === inner)) return;
     const { reporter } = this.checks;
     const event = reporter.eventOf(hart, false);
-    const back = this.pathBetween(inner, outer.name);
     this.edges.set(outer.name, [...known, { to: inner, event }]);
-    if (back === undefined) return;
-    const order = [inner, ...back.map((edge) => edge.to)].join(', then ');
-    reporter.report(
-      'lock-order',
-      hart,
-      false,
-      `lock "${inner}" is taken while "${outer.name}" is held; elsewhere the order is ${order}`,
-      {
-        history: [
-          { what: `"${outer.name}" taken`, event: { ...event, stack: [outer.from] } },
-          ...back.map((edge) => ({ what: `"${edge.to}" taken in the other order`, event: edge.event })),
-        ],
-      },
-    );
-  }
-
-  /** Orders seen that lead from one class of locks to another, if there are any. */
-  private pathBetween(from: string, to: string, visited = new Set<string>()): Edge[] | undefined {
-    visited.add(from);
-    for (const edge of this.edges.get(from) ?? []) {
-      if (edge.to === to) return [edge];
-      const rest = visited.has(edge.to) ? undefined : this.pathBetween(edge.to, to, visited);
-      if (rest) return [edge, ...rest];
-    }
-    return undefined;
+    const reverse = this.edges.get(inner)?.find((edge) => edge.to === outer.name);
+    if (reverse === undefined) return;
+    const message = `lock "${inner}" is taken while "${outer.name}" is held; elsewhere they are taken in the other order`;
+    reporter.report('lock-order', hart, false, message, {
+      history: [
+        { what: `"${outer.name}" taken`, event: { ...event, stack: [outer.from] } },
+        { what: `"${outer.name}" taken while "${inner}" was held`, event: reverse.event },
+      ],
+    });
   }
 
   /** One lock is held across a switch: the process's own, which the other side releases. */

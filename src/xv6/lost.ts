@@ -9,6 +9,7 @@ import type { FrameRules } from './frame-rules.js';
 import { hex } from './model/errors.js';
 import { roundDown, roundUp } from './model/memory.js';
 import { frameOf, isPointer, isValidLeaf } from './model/page-table.js';
+import { type Call, FAILED } from './probes.js';
 
 /** Cycles between searches; and the age from which on a frame in nobody's hands is not just changing them. */
 const SEARCH_CYCLES = 5_000_000;
@@ -25,9 +26,32 @@ export class LostFrames {
     private readonly frames: FrameRules,
   ) {
     const { probes } = checks;
+    probes.on('fork', {
+      enter: (call) => (call.note = []),
+      leave: (call, _, result) => this.afterFork(call, result),
+    });
+    probes.on('kalloc', { leave: (call, _, frame) => this.noteFork(call, frame) });
     probes.on('processFree', { leave: (_, hart) => this.searchAt(hart.cycles) });
     // A frame that comes back was lost, and is no more.
     probes.on('kfree', { enter: (call) => this.reported.delete(call.arguments[0]) });
+  }
+
+  private noteFork(call: Call, frame: number): void {
+    for (let each = call.caller; each !== undefined; each = each.caller) {
+      if (each.role === 'fork' && frame !== 0) (each.note as number[]).push(frame);
+    }
+  }
+
+  /** A fork that fails leaves no child, so it may keep nothing: not even what a process structure still points to. */
+  private afterFork(call: Call, result: number): void {
+    if (result < FAILED / 2) return;
+    for (const frame of call.note as number[]) {
+      const allocated = this.frames.allocationOf(frame);
+      if (allocated === undefined || this.reported.has(frame)) continue;
+      this.reported.add(frame);
+      const message = `fork failed, and kept frame ${hex(frame)}`;
+      this.checks.reporter.reportEvent('frame-lost', allocated, message, { physicalAddress: frame });
+    }
   }
 
   private searchAt(cycle: number): void {

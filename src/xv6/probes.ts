@@ -25,6 +25,7 @@ export const ROLES = {
   freewalk: { names: ['freewalk', 'vm_free'], arguments: 1 },
   copyout: { names: ['copyout'], arguments: 4 },
   userReturn: { names: ['usertrapret', 'prepare_return', 'user_return'], arguments: 0 },
+  fork: { names: ['fork', 'kfork'], arguments: 0 },
   processFree: { names: ['freeproc', 'process_free'], arguments: 1 },
   contextSwitch: { names: ['swtch', 'switch_context'], arguments: 2 },
   acquire: { names: ['acquire'], arguments: 1 },
