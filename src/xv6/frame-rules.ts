@@ -54,6 +54,7 @@ interface StillMapped {
   readonly frame: number;
   readonly until: Call | undefined;
   readonly hart: number;
+  /** As they were then: an equal one may be made later, when both frame and table have new owners. */
   readonly mappings: readonly Mapping[];
 }
 
@@ -364,7 +365,7 @@ export class FrameRules {
     this.stillMapped = this.stillMapped.filter((each) => !due.includes(each));
     tables.update();
     for (const { frame, mappings } of due) {
-      const left = mappings.find((mapping) => tables.mappingAt(mapping.at)?.entry === mapping.entry);
+      const left = mappings.find((mapping) => tables.mappingAt(mapping.at) === mapping);
       if (left === undefined) continue;
       const message = `frame ${hex(frame)} was freed, and is still mapped at ${hex(left.address)}`;
       reporter.report('still-mapped', hart, false, message, {
