@@ -286,6 +286,9 @@ export class MemoryAccess {
 
   /** Sixteen bits of code at a virtual address. */
   protected fetch16(virtual: bigint): number {
+    this.high = Number(BigInt.asIntN(32, virtual >> 32n));
+    const known = this.lookUp(FETCH_TLB, Tag.fetch, Number(BigInt.asIntN(32, virtual)), 2);
+    if (known !== 0) return this.state.view.getUint16(known, true);
     const physical = this.translate(virtual, 'execute', 2);
     if (!this.isRam(physical, 2)) throw new Trap(Cause.FetchAccess, virtual);
     return this.state.view.getUint16(this.hostOf(physical), true);
