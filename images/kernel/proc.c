@@ -60,7 +60,7 @@ static void process_free(struct process *process) {
   if (FAULT(WRITE_AFTER_FREE) && trapframe)
     trapframe->epc = 0;
   if (FAULT(READ_AFTER_FREE) && trapframe)
-    process->exit_status = trapframe->a0;
+    (void)*(volatile uint64_t *)&trapframe->a0;
   process->trapframe = 0;
   process->size = 0;
   process->parent = 0;
