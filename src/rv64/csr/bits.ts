@@ -62,4 +62,3 @@ export const Slot = Object.fromEntries(SLOTS.map((name, index) => [name, index])
 export const PMP_ENTRIES = 16;
 /** Slot of pmpaddr0; the other fifteen follow. */
 export const PMPADDR_SLOT = SLOTS.length;
-export const CSR_SLOTS = SLOTS.length + PMP_ENTRIES;
