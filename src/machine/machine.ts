@@ -16,6 +16,7 @@ import { checkFits, loadInto, readElf } from './elf.js';
 import { BadInputError } from './errors.js';
 import { describeHart, explainEndlessTrap } from './explain.js';
 import { type Board, buildBoard, DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
+import { PAGE_BYTES } from '../sv39/pte.js';
 import { Random } from './random.js';
 import { hashSnapshot, packRam, type Snapshot, SNAPSHOT_VERSION, unpackRam } from './snapshot.js';
 import { SymbolTable } from './symbols.js';
@@ -57,8 +58,35 @@ export type Stop =
   | { readonly kind: 'finished'; readonly code: number; readonly message?: string }
   /** The guest asked for a reset. */
   | { readonly kind: 'reset' }
+  /** A step limit was reached, or somebody called `pause`; `run` goes on from there. */
+  | { readonly kind: 'paused' }
   /** The guest can never get on; the message says what it did. */
   | { readonly kind: 'stuck'; readonly message: string };
+
+/** One slice for every hart, in turn. */
+export interface Round {
+  /** The cycle at which each slice ends. */
+  readonly until: number;
+  /** The hart whose slice is the first. */
+  readonly first: number;
+  /** Slices that are over. */
+  turn: number;
+}
+
+/** How many steps (see Hart.steps) a hart may have made at most in a turn of a round; `run` pauses when it has. */
+export type StepLimit = (hart: Hart, turn: number) => number;
+
+const unlimited: StepLimit = () => Infinity;
+
+/**
+ * A moment in a run, in the order of its fields: cycles completed by all harts, then, in the middle of a round, the turn
+ * (otherwise -1) and the steps that the hart whose turn it is has made (otherwise 0).
+ */
+export interface Moment {
+  readonly completed: number;
+  readonly turn: number;
+  readonly steps: number;
+}
 
 /** A hart runs so many cycles before the next one's turn, and up to as many again. */
 const SLICE_CYCLES = 1000;
@@ -87,6 +115,9 @@ export class Machine {
   private running: Hart | undefined;
   /** Cycles that all harts have completed. */
   private completed = 0;
+  /** The round that the harts are in the middle of, while the run is paused in it. */
+  private round: Round | undefined;
+  private pausing = false;
   private ended: Stop | undefined;
 
   /** Builds the board and loads the kernel. Throws BadInputError for a kernel or a size that cannot be used. */
@@ -161,15 +192,18 @@ export class Machine {
   /**
    * Runs for so many cycles of virtual time, or a little longer: until the slices that have begun are over, so that
    * a run does not depend on the portions it is made in. Idle time is skipped over, or, with `return`, ends the run.
+   * Neither does it depend on where it was paused.
    */
-  run(cycles: number, idle: 'skip' | 'return' = 'skip'): Stop {
+  run(cycles: number, idle: 'skip' | 'return' = 'skip', limit = unlimited): Stop {
     const until = this.completed + cycles;
+    this.pausing = false;
     while (this.ended === undefined && this.completed < until) {
       const next = this.nextEvent();
-      if (next <= this.completed) this.runRound();
+      if (next <= this.completed) this.runRound(limit);
       else if (idle === 'return') return { kind: 'idle', cycles: next - this.completed };
       else if (next === Infinity && this.pendingInput === 0) return { kind: 'idle', cycles: Infinity };
       else this.passIdle(Math.min(next, until) - this.completed);
+      if (this.pausing) return { kind: 'paused' };
     }
     return this.ended ?? { kind: 'budget' };
   }
@@ -180,8 +214,32 @@ export class Machine {
     this.harts.forEach((hart) => hart.idleUntil(this.completed));
   }
 
+  /** Makes `run` return after the instruction being executed, or before it where a probe holds the hart. */
+  pause(): void {
+    this.pausing = true;
+    this.running?.stop();
+  }
+
+  /** Where the run is. */
+  get moment(): Moment {
+    const { completed, round } = this;
+    if (round === undefined) return { completed, turn: -1, steps: 0 };
+    return { completed, turn: round.turn, steps: this.hartOf(round).steps };
+  }
+
+  /** Runs to a moment that lies ahead and that the run comes to. Needs the same input as when it was noted. */
+  runTo(moment: Moment): void {
+    while (this.ended === undefined && this.completed < moment.completed) {
+      const stop = this.run(moment.completed - this.completed);
+      if (stop.kind === 'idle') this.passIdle(moment.completed - this.completed);
+    }
+    if (moment.turn < 0) return;
+    this.run(1, 'return', (_, turn) => (turn === moment.turn ? moment.steps : Infinity));
+  }
+
   /** When something happens next: now, unless every hart waits. */
   private nextEvent(): number {
+    if (this.round !== undefined) return this.completed;
     let next = Infinity;
     for (const hart of this.harts) {
       if (!hart.isIdle) return this.completed;
@@ -190,27 +248,48 @@ export class Machine {
     return next;
   }
 
-  /** Runs every hart for one slice, in an order and of a length that the seed decides. */
-  private runRound(): void {
+  /** Begins a round of slices, in an order and of a length that the seed decides. */
+  private beginRound(): Round {
     const { harts } = this;
     const isAlone = harts.filter((hart) => !hart.isIdle).length === 1;
     const cycles = isAlone ? SLICE_CYCLES_ALONE : SLICE_CYCLES;
     const until = this.completed + cycles + this.random.below(cycles);
-    const first = this.random.below(harts.length);
-    for (let turn = 0; turn < harts.length && this.ended === undefined; turn++) {
-      const hart = harts[(first + turn) % harts.length];
-      hart.beginSlice();
-      this.running = hart;
-      while (hart.cycles < until && this.ended === undefined) {
-        hart.run(until);
-        this.afterWatchedStore();
-        if (hart.stuck) {
-          this.end({ kind: 'stuck', message: explainEndlessTrap(hart, hart.stuck, this.symbols) });
-        }
-      }
-      this.running = undefined;
+    const round = { until, first: this.random.below(harts.length), turn: 0 };
+    this.hartOf(round).beginSlice();
+    return round;
+  }
+
+  /** The hart whose turn it is. */
+  private hartOf({ first, turn }: Round): Hart {
+    return this.harts[(first + turn) % this.harts.length];
+  }
+
+  /** Runs every hart for one slice, or what is left of a round that was paused. */
+  private runRound(limit: StepLimit): void {
+    const round = (this.round ??= this.beginRound());
+    for (;;) {
+      const hart = this.hartOf(round);
+      this.runSlice(hart, round.until, limit(hart, round.turn));
+      if (this.pausing || this.ended !== undefined) return;
+      if (round.turn + 1 === this.harts.length) break;
+      round.turn++;
+      this.hartOf(round).beginSlice();
     }
-    if (this.ended === undefined) this.completed = until;
+    this.completed = round.until;
+    this.round = undefined;
+  }
+
+  private runSlice(hart: Hart, until: number, limit: number): void {
+    this.running = hart;
+    while (hart.cycles < until && this.ended === undefined && !this.pausing) {
+      hart.run(until, limit);
+      if (hart.steps >= limit) this.pausing = true;
+      this.afterWatchedStore();
+      if (hart.stuck) {
+        this.end({ kind: 'stuck', message: explainEndlessTrap(hart, hart.stuck, this.symbols) });
+      }
+    }
+    this.running = undefined;
   }
 
   private end(stop: Stop): void {
@@ -235,10 +314,11 @@ export class Machine {
    * Throws RangeError outside RAM.
    */
   setProbe(physicalAddress: bigint, probe: Probe): void {
-    const offset = Number(physicalAddress) - RAM_BASE;
-    if (offset < 0 || offset >= this.state.ramBytes)
-      throw new RangeError('there is no RAM to set a probe in');
-    this.frames.setProbe(offset, probe);
+    this.frames.setProbe(this.ramOffset(physicalAddress), probe);
+  }
+
+  clearProbe(physicalAddress: bigint): void {
+    this.frames.clearProbe(this.ramOffset(physicalAddress));
   }
 
   /**
@@ -256,9 +336,13 @@ export class Machine {
   }
 
   private frameAt(physicalAddress: bigint): number {
+    return Math.floor(this.ramOffset(physicalAddress) / PAGE_BYTES);
+  }
+
+  private ramOffset(physicalAddress: bigint): number {
     const offset = Number(physicalAddress) - RAM_BASE;
-    if (offset < 0 || offset >= this.state.ramBytes) throw new RangeError('there is no RAM to watch');
-    return offset >>> 12;
+    if (offset >= 0 && offset < this.state.ramBytes) return offset;
+    throw new RangeError(`there is no RAM at 0x${physicalAddress.toString(16)}`);
   }
 
   /** Where a hart is and what trap it took last, in a few lines. */
@@ -275,6 +359,7 @@ export class Machine {
       harts,
       memoryBytes,
       completed: this.completed,
+      round: this.round && { ...this.round },
       random: this.random.save(),
       clock: this.clock.state(),
       hartBlocks: this.harts.map((hart) => hart.saveBlock()),
@@ -304,6 +389,7 @@ export class Machine {
 
   private restore(snapshot: Snapshot): void {
     this.completed = snapshot.completed;
+    this.round = snapshot.round && { ...snapshot.round };
     this.random.restore(snapshot.random);
     this.clock.restore(snapshot.clock);
     unpackRam(snapshot.ram, this.state.ram);

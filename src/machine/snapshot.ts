@@ -1,8 +1,8 @@
 /** A machine's state as plain data, and a hash of it. */
-import type { Stop } from './machine.js';
+import type { Round, Stop } from './machine.js';
 
 /** Changes whenever the meaning of a snapshot's contents does. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 export interface Snapshot {
   readonly version: number;
@@ -11,6 +11,8 @@ export interface Snapshot {
   readonly harts: number;
   readonly memoryBytes: number;
   readonly completed: number;
+  /** The round that the harts are in the middle of; see Machine. */
+  readonly round: Round | undefined;
   /** State of the scheduler's random numbers. */
   readonly random: number;
   readonly clock: unknown;

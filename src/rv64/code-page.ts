@@ -3,8 +3,13 @@ import type { Hart } from './hart.js';
 import type { Run } from './row.js';
 import { decodeAndRun } from './decode-and-run.js';
 
-/** Called before the instruction it was set at is executed; it may look at everything and change nothing. */
-export type Probe = (hart: Hart) => void;
+/**
+ * Called before the instruction it was set at is executed; it may look at everything and change nothing. With HOLD as
+ * its result the instruction is not executed, and the hart's `run` returns.
+ */
+export type Probe = (hart: Hart) => unknown;
+
+export const HOLD = Symbol('hold');
 
 /** A page has a possible instruction at every second byte. */
 const SLOTS = 2048;
@@ -54,8 +59,9 @@ export class CodePage {
     const probe = this.probes?.get(slot);
     if (probe === undefined) return run;
     return (h, i) => {
-      probe(h);
-      run(h, i);
+      h.probeCalls++;
+      if (probe(h) === HOLD) h.hold();
+      else run(h, i);
     };
   }
 

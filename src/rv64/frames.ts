@@ -83,6 +83,14 @@ export class Frames {
     this.dropCode(frame);
   }
 
+  clearProbe(ramOffset: number): void {
+    const frame = Math.floor(ramOffset / 4096);
+    const probes = this.probes.get(frame);
+    if (!probes?.delete((ramOffset & 0xfff) >>> 1)) return;
+    if (probes.size === 0) this.probes.delete(frame);
+    this.dropCode(frame);
+  }
+
   private dropCode(frame: number): void {
     this.flags[frame] &= ~CODE;
     const page = this.code[frame];

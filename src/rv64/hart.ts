@@ -75,6 +75,7 @@ export class Hart extends MemoryAccess {
   private readonly pcs: BigInt64Array;
   private readonly cyclesAtEmpty: Float64Array;
   private readonly parkedUntil: Float64Array;
+  private readonly stepless: Float64Array;
   private readonly idleLoop: IdleLoop;
   private readonly spinLoop = new SpinLoop();
   /** What to add to the cycle count to get minstret [0] and mcycle [1]; CLINT's compare value [2]. */
@@ -88,6 +89,9 @@ export class Hart extends MemoryAccess {
   private readonly uncachedPage = new CodePage(-1);
 
   private stopping = false;
+
+  /** Probes called so far. */
+  probeCalls = 0;
 
   /** Watches this hart; without one nothing is paid for the possibility. */
   observer: Observer | undefined;
@@ -111,6 +115,7 @@ export class Hart extends MemoryAccess {
     this.pcs = new BigInt64Array(buffer, block + Offset.pc, 2);
     this.cyclesAtEmpty = new Float64Array(buffer, block + Offset.cyclesAtEmpty, 1);
     this.parkedUntil = new Float64Array(buffer, block + Offset.parkedUntil, 1);
+    this.stepless = new Float64Array(buffer, block + Offset.stepless, 1);
     this.idleLoop = new IdleLoop(this.words);
     this.counters = new BigInt64Array(buffer, block + Offset.instretOffset, 3);
   }
@@ -220,6 +225,14 @@ export class Hart extends MemoryAccess {
   /** Cycles completed since reset. */
   get cycles(): number {
     return this.cyclesAtEmpty[0] - this.words[FUEL];
+  }
+
+  /**
+   * Steps made since reset: instructions executed, whether they retired or trapped, and interrupts taken. Between two
+   * cycle counts there are as many moments at which a debugger can look at the hart.
+   */
+  get steps(): number {
+    return this.cycles - this.stepless[0];
   }
 
   /** Instructions retired since reset, or since minstret was written. */
@@ -422,13 +435,21 @@ export class Hart extends MemoryAccess {
     this.leave();
   }
 
+  /** To be called by a probe: `run` returns without the instruction having been executed. */
+  hold(): void {
+    this.stop();
+    this.nextPc = this.pc;
+    // The loop is about to count a cycle.
+    this.cyclesAtEmpty[0]--;
+  }
+
   /**
-   * Runs until the cycle count reaches `until`, through idle time too. Ends early when the hart is stuck, or on
-   * `stop`; may then be called again.
+   * Runs until the cycle count reaches `until`, through idle time too, or until `steps` does. Ends early when the
+   * hart is stuck, or on `stop`; may then be called again.
    */
-  run(until: number): void {
+  run(until: number, steps = Infinity): void {
     this.stopping = false;
-    while (this.cycles < until && this.stuck === undefined && !this.stopping) {
+    while (this.cycles < until && this.stuck === undefined && !this.stopping && this.steps < steps) {
       if (this.words[WAITING] !== 0) {
         if (this.isIdle) {
           this.idleUntil(Math.min(until, this.wakeUp));
@@ -440,13 +461,16 @@ export class Hart extends MemoryAccess {
       if (interrupt >= 0) {
         this.enterTrap(interrupt, true, 0n);
         this.pc = this.nextPc;
+        this.stepless[0]--;
+        if (this.steps >= steps) break;
       }
       if (this.observer?.instruction) {
         this.observer.instruction(this);
         this.refuel(this.cycles + 1);
       } else {
-        const horizon = Math.min(until, this.nextTimer);
+        const horizon = Math.min(until, this.nextTimer, this.cycles + steps - this.steps);
         this.skipSpin(horizon);
+        if (this.stopping) break;
         this.refuel(horizon);
       }
       this.execute();
@@ -475,6 +499,7 @@ export class Hart extends MemoryAccess {
   stall(cycles: number): void {
     this.leave();
     this.cyclesAtEmpty[0] += cycles;
+    this.stepless[0] += cycles;
     this.counters[0] -= BigInt(cycles);
   }
 
@@ -484,6 +509,7 @@ export class Hart extends MemoryAccess {
     if (idle <= 0) return;
     this.leave();
     this.cyclesAtEmpty[0] += idle;
+    this.stepless[0] += idle;
     this.counters[0] -= BigInt(idle);
   }
 

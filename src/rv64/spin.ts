@@ -72,12 +72,13 @@ export class SpinLoop {
     const start = hart.pc;
     this.before.set(hart.words.subarray(0, REGISTER_WORDS));
     const accesses = hart.deviceAccesses;
+    const probeCalls = hart.probeCalls;
     for (let steps = 1; steps <= LONGEST_LOOP; steps++) {
       const bits = hart.peekInstruction();
       if (bits === undefined) return 0;
       if (!this.isHarmless(bits)) return 0;
       step();
-      if (hart.deviceAccesses !== accesses) return 0;
+      if (hart.deviceAccesses !== accesses || hart.probeCalls !== probeCalls) return 0;
       if (hart.pc === start) return this.hasSameRegisters(hart) ? steps : 0;
     }
     return 0;

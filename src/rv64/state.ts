@@ -50,6 +50,8 @@ export const Offset = {
   idleState: 344,
   idleSteps: 348,
   idleLimit: 352,
+  /** Cycles that passed without a step, less the interrupts taken (64-bit float): see Hart.steps. */
+  stepless: 360,
   /** The CSRs that are storage, eight bytes each; see csr/bits.ts for their order. */
   csr: 512,
 } as const;
