@@ -28,7 +28,8 @@ function example(language: string): string {
 }
 
 beforeAll(async () => {
-  const packed = await runIn(root, 'npm', 'pack', '--json', '--silent', '--pack-destination', folder);
+  const packing = ['pack', '--json', '--silent', '--ignore-scripts', '--pack-destination', folder];
+  const packed = await runIn(root, 'npm', ...packing);
   const [{ filename }] = JSON.parse(packed);
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }');
   await run('npm', 'install', '--silent', '--prefer-offline', join(folder, filename));

@@ -26,6 +26,11 @@ export interface BootOptions {
   timeout?: number;
   log?: string;
   trace?: string;
+  /**
+   * Behaves as QEMU does: the run ends only when someone outside ends it, or the guest, which is no failure; and the
+   * keys after Ctrl-A are rvemu's though they come from a pipe.
+   */
+  standsInForQemu?: boolean;
 }
 
 /** Someone who watches the machine of a session. */
@@ -47,7 +52,16 @@ export async function boot(
   options: BootOptions,
   spectator?: Spectator,
 ): Promise<number> {
-  const files = findGuestFiles({ ...options, kernel });
+  return bootFiles(findGuestFiles({ ...options, kernel }), options, spectator);
+}
+
+/** The same with files that were chosen already. */
+export async function bootFiles(
+  files: GuestFiles,
+  options: BootOptions,
+  spectator?: Spectator,
+): Promise<number> {
+  const { standsInForQemu = false } = options;
   const commands = options.run ?? [];
   const scripted = commands.length > 0 || options.expect !== undefined;
   const interactive = Boolean(process.stdin.isTTY) && !scripted;
@@ -77,14 +91,15 @@ export async function boot(
       commands,
       prompt: options.prompt,
       expect: options.expect,
-      interactive,
+      interactive: interactive || standsInForQemu,
       timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
       now: () => performance.now(),
       interrupt: () => spectator?.ending(),
     });
     const log = options.log === undefined ? undefined : new LogFile(options.log, say);
     if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
-    return await new Host(session, interactive, log, spectator?.showsOutput).run();
+    const showsOutput = spectator?.showsOutput ?? true;
+    return await new Host(session, { hasTerminal: interactive, standsInForQemu, log, showsOutput }).run();
   } finally {
     if (disk instanceof FileStore) disk.close();
   }

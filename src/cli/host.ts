@@ -16,11 +16,25 @@ const MAXIMUM_PENDING_INPUT = 64 * 1024;
 /** How long a reader that does not read can hold up the end of a process that was told to end. */
 const LAST_WRITE_MILLIS = 1000;
 
+const PARENT_CHECK_MILLIS = 100;
+
 /** Signals that end a process which does not listen to them, and then leave its terminal as it is. */
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGALRM', 'SIGUSR2', 'SIGXCPU'] as const;
+/** Of these, the ones that QEMU takes for a wish to end it, with exit code 0. */
+const ENDS_QEMU: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
 const exitCodeOfSignal = (name: NodeJS.Signals) => 128 + constants.signals[name];
 
 const NEWLINE = 0x0a;
+
+export interface HostOptions {
+  /** Whether stdin is a terminal, to be handed to the guest. */
+  hasTerminal: boolean;
+  /** Whether keys, signals and the end of input mean what they mean to QEMU. */
+  standsInForQemu: boolean;
+  /** Whether stdout gets what the guest prints. */
+  showsOutput: boolean;
+  log?: LogFile;
+}
 
 export class Host {
   private readonly wakeup = new Wakeup();
@@ -29,17 +43,14 @@ export class Host {
   private exitCode: number | undefined;
   private lastByte = NEWLINE;
 
-  /** `interactive`: whether stdin is a terminal, to be handed to the guest. `showsOutput`: whether stdout gets what it prints. */
   constructor(
     private readonly session: Session,
-    private readonly interactive: boolean,
-    private readonly log: LogFile | undefined,
-    private readonly showsOutput = true,
+    private readonly options: HostOptions,
   ) {}
 
   /** Runs the session to its end and returns the process's exit code. */
   async run(): Promise<number> {
-    const rawMode = this.interactive ? new RawMode(process.stdin, process) : undefined;
+    const rawMode = this.options.hasTerminal ? new RawMode(process.stdin, process) : undefined;
     rawMode?.enter();
     this.listen();
     try {
@@ -47,7 +58,7 @@ export class Host {
     } finally {
       await this.finishOutput();
       rawMode?.leave();
-      this.log?.close();
+      this.options.log?.close();
     }
   }
 
@@ -84,8 +95,12 @@ export class Host {
     this.wakeup.wake();
   }
 
+  private exitCodeOf(name: NodeJS.Signals): number {
+    return this.options.standsInForQemu && ENDS_QEMU.includes(name) ? EXIT.done : exitCodeOfSignal(name);
+  }
+
   private listen(): void {
-    for (const name of SIGNALS) process.on(name, () => this.leave(exitCodeOfSignal(name)));
+    for (const name of SIGNALS) process.on(name, () => this.leave(this.exitCodeOf(name)));
     process.stdout.on('drain', () => this.wakeup.wake());
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return this.leave(exitCodeOfSignal('SIGPIPE'));
@@ -95,10 +110,25 @@ export class Host {
     });
     // Nobody may be left to read what is said there; that is no reason to end.
     process.stderr.on('error', () => {});
+    this.listenToNpx();
     this.listenToInput();
   }
 
+  /**
+   * npx starts its command through a shell, which hands no signal on: it ends and leaves its child running. So the end
+   * of that shell is taken for the signal that npx was sent.
+   */
+  private listenToNpx(): void {
+    if (process.env.npm_command !== 'exec') return;
+    const parent = process.ppid;
+    const look = (): void => {
+      if (process.ppid !== parent) this.leave(this.exitCodeOf('SIGTERM'));
+    };
+    setInterval(look, PARENT_CHECK_MILLIS).unref();
+  }
+
   private listenToInput(): void {
+    const { hasTerminal, standsInForQemu } = this.options;
     const keys = new EscapeKeys({
       send: (bytes) => this.type(bytes),
       end: () => this.leave(EXIT.done),
@@ -106,13 +136,14 @@ export class Host {
     });
     const ended = () => {
       // A terminal ends when it is taken away.
-      if (this.interactive) return this.leave(exitCodeOfSignal('SIGHUP'));
-      this.session.endInput();
+      if (hasTerminal) return this.leave(exitCodeOfSignal('SIGHUP'));
+      if (!standsInForQemu) this.session.endInput();
       this.wakeup.wake();
     };
     // What is typed at the terminal of a scripted run is not for the guest, and a run in the background may not read.
-    if (process.stdin.isTTY && !this.interactive) return ended();
-    process.stdin.on('data', (bytes: Buffer) => (this.interactive ? keys.take(bytes) : this.type(bytes)));
+    if (process.stdin.isTTY && !hasTerminal) return ended();
+    const hasKeys = hasTerminal || standsInForQemu;
+    process.stdin.on('data', (bytes: Buffer) => (hasKeys ? keys.take(bytes) : this.type(bytes)));
     process.stdin.on('end', ended);
     process.stdin.on('error', ended);
   }
@@ -126,8 +157,8 @@ export class Host {
   /** Returns when stdout has taken the bytes, or the session is to end, or its time is up. */
   private async write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
-    this.log?.write(bytes);
-    if (!this.showsOutput) return;
+    this.options.log?.write(bytes);
+    if (!this.options.showsOutput) return;
     this.lastByte = bytes[bytes.length - 1];
     process.stdout.write(bytes);
     while (process.stdout.writableNeedDrain && this.hasTime) {

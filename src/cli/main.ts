@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `rvemu` command: its options and help, and how every failure is told to the user. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import { BlockStoreError } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
@@ -72,11 +73,24 @@ Examples:
   rvemu check kernel/kernel --run ls --format sarif --output check.sarif
   rvemu explain frame-lost           what a rule means, and how it is broken`;
 
+const SHIM_HELP = `
+Makefiles and grade scripts of xv6 courses run what they find on PATH under the
+name qemu-system-riscv64. The shim is a shell script; to go back to QEMU, take
+it away.
+
+Example:
+  rvemu install-shim ~/rvemu-bin
+  PATH=~/rvemu-bin:$PATH make grade
+
+Without a shim:
+  make QEMU="npx rvemu qemu" qemu`;
+
 const program = new Command('rvemu')
   .description('Boots xv6-riscv kernels on a RISC-V machine that runs the same every time.')
   .version(packageVersion(), '--version', 'print the version')
   .helpOption('--help', 'show help')
   .helpCommand('help [command]', 'show help for a command')
+  .enablePositionalOptions()
   .addHelpText('after', EXIT_CODES)
   .addHelpText('after', '\nExample:\n  rvemu boot    a shell; "rvemu boot --help" tells the rest')
   .exitOverride()
@@ -143,6 +157,29 @@ sessionCommand('check')
   .action(async (kernel: string | undefined, options) => {
     const { check } = await import('./check.js');
     process.exitCode = await check(kernel, options, packageVersion());
+  });
+
+program
+  .command('qemu')
+  .description('take the place of qemu-system-riscv64: with the options of a Makefile, as they are')
+  .usage('[QEMU options]')
+  .argument('[options...]')
+  .helpOption(false)
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (words: string[]) => {
+    const { qemu } = await import('./qemu.js');
+    process.exitCode = await qemu(words, packageVersion());
+  });
+
+program
+  .command('install-shim')
+  .description('write a qemu-system-riscv64 that runs this rvemu')
+  .argument('<folder>', 'where; put it first on PATH')
+  .addHelpText('after', SHIM_HELP)
+  .action(async (folder: string) => {
+    const { installShim } = await import('./install-shim.js');
+    say(installShim(folder, [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)]));
   });
 
 program
