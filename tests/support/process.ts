@@ -1,5 +1,6 @@
 /** The built `rvemu`, or something that runs it, as another program sees it: pipes, signals and an exit code. */
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** Words that start the built rvemu. */
@@ -43,10 +44,7 @@ export class Running {
           `no ${JSON.stringify(expected)} in:\n${this.output.slice(this.taken)}\n${this.errors}`,
         );
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 100);
-        stdout!.once('data', () => (clearTimeout(timer), resolve()));
-      });
+      await delay(10);
     }
     this.taken = this.output.indexOf(expected, this.taken) + expected.length;
   }
