@@ -1,6 +1,7 @@
 /** What a hart is doing, in words: for messages when a run ends other than it should. */
 import { Slot } from '../rv64/csr/bits.js';
-import type { EndlessTrap, Hart } from '../rv64/hart.js';
+import type { Hart } from '../rv64/hart.js';
+import type { EndlessTrap } from '../rv64/traps.js';
 import { Cause, causeName, Mode, MODE_NAMES } from '../rv64/trap.js';
 import type { SymbolTable } from './symbols.js';
 

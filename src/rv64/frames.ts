@@ -49,6 +49,15 @@ export class Frames {
     return this.flags[frame] === 0;
   }
 
+  /** Whether a store of `bytes` bytes (within one frame) at an offset in RAM changes what something depends on. */
+  isNews(ramOffset: number, bytes: number): boolean {
+    const frame = Math.floor(ramOffset / 4096);
+    const flags = this.flags[frame];
+    if (flags & WATCHED) return true;
+    if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) return true;
+    return (flags & CODE) !== 0 && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes);
+  }
+
   /** Announces a store of `bytes` bytes (within one frame) at an offset in RAM. */
   beforeStore(ramOffset: number, bytes: number): void {
     const frame = ramOffset >>> 12;

@@ -15,6 +15,11 @@ const PMP_EXECUTE = 4;
 const PMP_MATCHING = 3 << 3;
 const PMP_LOCKED = 1 << 7;
 
+const PMP_ALL = PMP_READ | PMP_WRITE | PMP_EXECUTE;
+
+/** What entries can reach: pmpaddr holds bits 55:2 of an address. */
+const PHYSICAL_END = 2 ** 56 - 4;
+
 const OFF = 0;
 const TOR = 1;
 const NA4 = 2;
@@ -39,6 +44,8 @@ export class Pmp {
   private entries: readonly Entry[] = [];
   /** The setting in force in a canonical form, so that TLB contexts can tell settings apart. */
   setting = '';
+  /** True while nothing is denied to anyone, as when the first entry permits everything everywhere. */
+  allowsEverything = true;
 
   constructor(private readonly csr: BigInt64Array) {}
 
@@ -79,6 +86,10 @@ export class Pmp {
       previous = top;
     }
     this.entries = entries;
+    const [first] = entries;
+    this.allowsEverything =
+      first === undefined ||
+      (first.start === 0 && first.end >= PHYSICAL_END && (first.config & PMP_ALL) === PMP_ALL);
     this.setting = entries.map(({ start, end, config }) => `${start}-${end}:${config}`).join();
   }
 

@@ -16,11 +16,14 @@
  *     7      frame        index of the page in RAM
  */
 
-export const TLB_ENTRIES = 256;
+export const TLB_ENTRIES = 1024;
 const ENTRY_WORDS = 8;
 export const TLB_CONTEXT_BYTES = TLB_ENTRIES * ENTRY_WORDS * 4;
 const CONTEXTS = 64;
 export const TLB_BYTES = CONTEXTS * TLB_CONTEXT_BYTES;
+
+/** How many variants of a regime with one root table there can be. */
+export const VARIANTS = 64;
 
 /** Low word of a tag that matches nothing: tags are page addresses. */
 const EMPTY = 1;
@@ -35,15 +38,19 @@ export const FRAME = 7;
 /** Word offset of the entry for the low word of a virtual address, from the context's first. */
 export const entryOf = (low: number): number => ((low >>> 12) & (TLB_ENTRIES - 1)) * ENTRY_WORDS;
 
+/** The contexts of one PMP setting, each by its regime. */
+export type Contexts = Map<number, Context>;
+
 interface Context {
   /** Byte offset in the memory. */
   readonly offset: number;
-  /** The regime it serves; undefined while unused. */
-  space?: bigint;
-  variant: number;
-  protection: string;
+  /** The contexts that it is one of, and its regime among them; undefined while unused. */
+  siblings?: Contexts;
+  regime: number;
   /** Physical page number of the root table. */
   root: number;
+  /** Every entry that holds something, and perhaps some that no longer do. */
+  filled: number[];
 }
 
 /** One use of a page as a page table. */
@@ -56,14 +63,16 @@ interface TableUse {
 
 export class Tlb {
   private readonly contexts: Context[];
-  /** Contexts in use, by address space (satp). */
-  private readonly bySpace = new Map<bigint, Context[]>();
+  /** Contexts in use, by PMP setting. */
+  private readonly bySetting = new Map<string, Contexts>();
   private nextVictim = 0;
   /** How each page that is a table is used. */
   private readonly tables = new Map<number, TableUse[]>();
   /** Doubly linked lists, one for each frame, of the entries that permit stores to it. */
   private readonly firstWriter: Int32Array;
   private readonly nextWriter = new Int32Array(CONTEXTS * TLB_ENTRIES).fill(NONE);
+  /** Whether each entry is among those that its context lists as filled. */
+  private readonly isListed = new Uint8Array(CONTEXTS * TLB_ENTRIES);
   private readonly previousWriter = new Int32Array(CONTEXTS * TLB_ENTRIES).fill(NONE);
 
   /**
@@ -83,26 +92,32 @@ export class Tlb {
     this.firstWriter = new Int32Array(frames).fill(NONE);
     this.contexts = Array.from({ length: CONTEXTS }, (_, index) => ({
       offset: start + index * TLB_CONTEXT_BYTES,
-      variant: 0,
-      protection: '',
+      regime: 0,
       root: 0,
+      filled: [],
     }));
-    for (const context of this.contexts) this.empty(context);
+    const first = start >>> 2;
+    for (let entry = first; entry < first + TLB_BYTES / 4; entry += ENTRY_WORDS) this.emptyEntry(entry);
+  }
+
+  /** The contexts for a PMP setting. */
+  contextsFor(setting: string): Contexts {
+    let contexts = this.bySetting.get(setting);
+    if (contexts === undefined) this.bySetting.set(setting, (contexts = new Map()));
+    return contexts;
   }
 
   /**
-   * The byte offset of the context for a regime: `space` is satp, `variant` a number for privilege, SUM and MXR,
-   * `protection` the PMP setting.
+   * The byte offset of the context for a regime under a PMP setting. `root` is the page number of the root table, and
+   * `variant` (below VARIANTS) stands for everything else that decides a translation.
    */
-  context(space: bigint, variant: number, protection: string, root: number): number {
-    const siblings = this.bySpace.get(space) ?? [];
-    for (const context of siblings) {
-      if (context.variant === variant && context.protection === protection) return context.offset;
-    }
+  context(siblings: Contexts, root: number, variant: number): number {
+    const regime = root * VARIANTS + variant;
+    const known = siblings.get(regime);
+    if (known !== undefined) return known.offset;
     const context = this.claimContext();
-    Object.assign(context, { space, variant, protection, root });
-    // Claiming may have emptied the list, so it is looked up again.
-    this.bySpace.set(space, [...(this.bySpace.get(space) ?? []), context]);
+    Object.assign(context, { siblings, regime, root });
+    siblings.set(regime, context);
     return context.offset;
   }
 
@@ -114,15 +129,30 @@ export class Tlb {
     const addend = ((host & ~0xfff) - page) | 0;
     const same =
       words[entry + ADDEND] === addend &&
-      [Tag.read, Tag.write, Tag.fetch].some(
-        (kind) => words[entry + kind] === page && words[entry + kind + 1] === high,
-      );
-    if (!same) this.emptyEntry(entry);
+      (this.hasTag(entry + Tag.read, page, high) ||
+        this.hasTag(entry + Tag.write, page, high) ||
+        this.hasTag(entry + Tag.fetch, page, high));
+    if (!same) {
+      this.emptyEntry(entry);
+      this.list(context, entry);
+    }
     words[entry + tag] = page;
     words[entry + tag + 1] = high;
     words[entry + ADDEND] = addend;
     words[entry + FRAME] = frame;
     if (tag === Tag.write) this.linkWriter(this.slotOf(entry), frame);
+  }
+
+  /** Sees to it that the entry is among those that its context would have to empty. */
+  private list(context: number, entry: number): void {
+    const slot = this.slotOf(entry);
+    if (this.isListed[slot]) return;
+    this.isListed[slot] = 1;
+    this.contexts[(context - this.start) / TLB_CONTEXT_BYTES].filled.push(entry);
+  }
+
+  private hasTag(word: number, page: number, high: number): boolean {
+    return this.words[word] === page && this.words[word + 1] === high;
   }
 
   /** From now on every store to the frame asks first. */
@@ -144,9 +174,10 @@ export class Tlb {
       this.tables.set(frame, [{ root, level, base }]);
       return true;
     }
-    if (!uses.some((use) => use.root === root && use.level === level && use.base === base)) {
-      uses.push({ root, level, base });
+    for (const use of uses) {
+      if (use.root === root && use.level === level && use.base === base) return false;
     }
+    uses.push({ root, level, base });
     return false;
   }
 
@@ -156,7 +187,7 @@ export class Tlb {
     if (uses === undefined) return;
     this.tables.delete(frame);
     for (const context of this.contexts) {
-      if (context.space === undefined) continue;
+      if (context.filled.length === 0) continue;
       for (const use of uses) {
         if (use.root !== context.root) continue;
         if (use.level === 0) this.dropRange(context, use.base);
@@ -177,14 +208,14 @@ export class Tlb {
     const { words } = this;
     const high = Math.floor(base / 2 ** 32) | 0;
     const low = base | 0;
-    const first = context.offset >>> 2;
-    for (let entry = first; entry < first + TLB_ENTRIES * ENTRY_WORDS; entry += ENTRY_WORDS) {
-      for (const tag of [Tag.read, Tag.write, Tag.fetch]) {
-        if (((words[entry + tag] ^ low) & ~0x1fffff) === 0 && words[entry + tag + 1] === high) {
-          this.emptyEntry(entry);
-        }
-      }
-    }
+    const isInRange = (word: number): boolean =>
+      ((words[word] ^ low) & ~0x1fffff) === 0 && words[word + 1] === high;
+    context.filled = context.filled.filter((entry) => {
+      const drops =
+        isInRange(entry + Tag.read) || isInRange(entry + Tag.write) || isInRange(entry + Tag.fetch);
+      if (drops) this.unlist(entry);
+      return !drops;
+    });
   }
 
   private claimContext(): Context {
@@ -192,22 +223,20 @@ export class Tlb {
       const context = this.contexts[this.nextVictim];
       this.nextVictim = (this.nextVictim + 1) % CONTEXTS;
       if (this.inUse(context.offset)) continue;
-      if (context.space !== undefined) {
-        this.empty(context);
-        const siblings = this.bySpace.get(context.space)!.filter((other) => other !== context);
-        if (siblings.length === 0) this.bySpace.delete(context.space);
-        else this.bySpace.set(context.space, siblings);
-        context.space = undefined;
-      }
+      this.empty(context);
+      context.siblings?.delete(context.regime);
       return context;
     }
   }
 
   private empty(context: Context): void {
-    const first = context.offset >>> 2;
-    for (let entry = first; entry < first + TLB_ENTRIES * ENTRY_WORDS; entry += ENTRY_WORDS) {
-      this.emptyEntry(entry);
-    }
+    for (const entry of context.filled) this.unlist(entry);
+    context.filled = [];
+  }
+
+  private unlist(entry: number): void {
+    this.emptyEntry(entry);
+    this.isListed[this.slotOf(entry)] = 0;
   }
 
   private emptyEntry(entry: number): void {

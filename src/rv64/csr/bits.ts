@@ -1,19 +1,21 @@
 /** Bits of the status registers, and where the CSRs that are storage lie in a hart's block. */
+import { Offset } from '../state.js';
 
-export const MSTATUS_SIE = 1n << 1n;
-export const MSTATUS_MIE = 1n << 3n;
-export const MSTATUS_SPIE = 1n << 5n;
-export const MSTATUS_MPIE = 1n << 7n;
-export const MSTATUS_SPP = 1n << 8n;
-export const MSTATUS_MPP = 3n << 11n;
-export const MSTATUS_MPP_SHIFT = 11n;
-export const MSTATUS_MPRV = 1n << 17n;
-export const MSTATUS_SUM = 1n << 18n;
-export const MSTATUS_MXR = 1n << 19n;
-export const MSTATUS_TVM = 1n << 20n;
-export const MSTATUS_TW = 1n << 21n;
-export const MSTATUS_TSR = 1n << 22n;
-/** UXL and SXL: both always say 64 bits. */
+/** mstatus: the bits that change all lie in its low word. */
+export const MSTATUS_SIE = 1 << 1;
+export const MSTATUS_MIE = 1 << 3;
+export const MSTATUS_SPIE = 1 << 5;
+export const MSTATUS_MPIE = 1 << 7;
+export const MSTATUS_SPP = 1 << 8;
+export const MSTATUS_MPP_SHIFT = 11;
+export const MSTATUS_MPP = 3 << MSTATUS_MPP_SHIFT;
+export const MSTATUS_MPRV = 1 << 17;
+export const MSTATUS_SUM = 1 << 18;
+export const MSTATUS_MXR = 1 << 19;
+export const MSTATUS_TVM = 1 << 20;
+export const MSTATUS_TW = 1 << 21;
+export const MSTATUS_TSR = 1 << 22;
+/** UXL and SXL, in the high word: both always say 64 bits. */
 export const MSTATUS_UXL = 2n << 32n;
 export const MSTATUS_SXL = 2n << 34n;
 
@@ -25,7 +27,7 @@ export const ENVCFG_FIOM = 1n;
 /** mcounteren and scounteren: cycle, time, instret, in this order of bits. */
 export const COUNTER_BIT = { cycle: 0n, time: 1n, instret: 2n } as const;
 
-export const SATP_MODE_SV39 = 8n;
+export const SATP_MODE_SV39 = 8;
 
 /** The CSRs that are storage, in the order of their slots. */
 const SLOTS = [
@@ -58,6 +60,9 @@ export type SlotName = (typeof SLOTS)[number];
 
 /** Index of each stored CSR into a hart's `csr` array. */
 export const Slot = Object.fromEntries(SLOTS.map((name, index) => [name, index])) as Record<SlotName, number>;
+
+/** Index among the 32-bit words of a hart's block of the low word of a stored CSR; the high word follows. */
+export const lowWordOf = (slot: number): number => (Offset.csr >>> 2) + 2 * slot;
 
 export const PMP_ENTRIES = 16;
 /** Slot of pmpaddr0; the other fifteen follow. */

@@ -27,18 +27,20 @@ const MISA = [...'ACIMSU'].reduce(
   2n << 62n,
 );
 
-const MSTATUS_WRITABLE =
+const MSTATUS_WRITABLE = BigInt(
   MSTATUS_SIE |
-  MSTATUS_MIE |
-  MSTATUS_SPIE |
-  MSTATUS_MPIE |
-  MSTATUS_SPP |
-  MSTATUS_MPRV |
-  MSTATUS_SUM |
-  MSTATUS_MXR |
-  MSTATUS_TVM |
-  MSTATUS_TW |
-  MSTATUS_TSR;
+    MSTATUS_MIE |
+    MSTATUS_SPIE |
+    MSTATUS_MPIE |
+    MSTATUS_SPP |
+    MSTATUS_MPRV |
+    MSTATUS_SUM |
+    MSTATUS_MXR |
+    MSTATUS_TVM |
+    MSTATUS_TW |
+    MSTATUS_TSR,
+);
+const MPP = BigInt(MSTATUS_MPP);
 
 const bit = (interrupt: number): bigint => 1n << BigInt(interrupt);
 
@@ -74,8 +76,8 @@ export const machineCsrs: readonly Csr[] = [
     write: (h, value) => {
       let status = (h.csr[Slot.mstatus] & ~MSTATUS_WRITABLE) | (value & MSTATUS_WRITABLE);
       // MPP holds modes that exist; 2 does not.
-      if ((value & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT !== 2n) {
-        status = (status & ~MSTATUS_MPP) | (value & MSTATUS_MPP);
+      if ((value & MPP) >> BigInt(MSTATUS_MPP_SHIFT) !== 2n) {
+        status = (status & ~MPP) | (value & MPP);
       }
       h.csr[Slot.mstatus] = status;
       h.updateContexts();
@@ -122,5 +124,5 @@ export const machineCsrs: readonly Csr[] = [
 ];
 
 /** Whether mstatus.TVM keeps supervisor mode away from satp. */
-export const satpAllowed = (h: { mode: number; mstatusHas(bit: bigint): boolean }): boolean =>
+export const satpAllowed = (h: { mode: number; mstatusHas(bit: number): boolean }): boolean =>
   h.mode === Mode.Machine || !h.mstatusHas(MSTATUS_TVM);

@@ -8,8 +8,7 @@ import type { Csr } from './csr.js';
 const PMPADDR_BITS = (1n << 54n) - 1n;
 
 const changed = (h: Hart): void => {
-  h.pmp.update();
-  h.updateContexts();
+  h.updateProtection();
   h.leave();
 };
 

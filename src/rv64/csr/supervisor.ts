@@ -17,7 +17,9 @@ import {
 import { type Csr, stored } from './csr.js';
 import { satpAllowed } from './machine.js';
 
-const SSTATUS_WRITABLE = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SUM | MSTATUS_MXR;
+const SSTATUS_WRITABLE = BigInt(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SUM | MSTATUS_MXR);
+const TRANSLATION_BITS = BigInt(MSTATUS_SUM | MSTATUS_MXR);
+const SIE = BigInt(MSTATUS_SIE);
 const SSTATUS_VISIBLE = SSTATUS_WRITABLE | MSTATUS_UXL;
 
 const SSIP = 1n << BigInt(Interrupt.SupervisorSoftware);
@@ -35,8 +37,8 @@ export const supervisorCsrs: readonly Csr[] = [
     write: (h, value) => {
       const old = h.csr[Slot.mstatus];
       h.csr[Slot.mstatus] = (old & ~SSTATUS_WRITABLE) | (value & SSTATUS_WRITABLE);
-      if ((old ^ value) & (MSTATUS_SUM | MSTATUS_MXR)) h.updateContexts();
-      if (value & MSTATUS_SIE) {
+      if ((old ^ value) & TRANSLATION_BITS) h.updateContexts();
+      if (value & SIE) {
         h.interruptsEnabled();
         h.leave();
       }
@@ -79,7 +81,7 @@ export const supervisorCsrs: readonly Csr[] = [
     // A write with a mode that is not implemented has no effect at all (section "satp").
     write: (h, value) => {
       const mode = BigInt.asUintN(64, value) >> 60n;
-      if (mode !== 0n && mode !== SATP_MODE_SV39) return;
+      if (mode !== 0n && mode !== BigInt(SATP_MODE_SV39)) return;
       h.csr[Slot.satp] = value;
       h.updateContexts();
       h.leave();

@@ -1,0 +1,308 @@
+/**
+ * Address translation of one hart: the regime in force (mode, satp, mstatus, PMP), the TLB contexts that belong to it,
+ * and the ways from a virtual address to a physical one.
+ *
+ * There are two. The quick way fills the TLB in 32-bit arithmetic and gives up on everything out of the ordinary; it
+ * never traps. The full way is the specification's walk, and decides.
+ */
+import {
+  ENTRIES_PER_TABLE,
+  LEVELS,
+  PAGE_BYTES,
+  PTE_A,
+  PTE_BYTES,
+  PTE_D,
+  PTE_R,
+  PTE_U,
+  PTE_V,
+  PTE_W,
+  PTE_X,
+} from '../sv39/pte.js';
+import { type Contexts, Tag } from '../sv39/tlb.js';
+import { type Access, type Regime, type TableMemory, walk } from '../sv39/walk.js';
+import type { Bus } from './bus.js';
+import {
+  lowWordOf,
+  MSTATUS_MPP,
+  MSTATUS_MPP_SHIFT,
+  MSTATUS_MPRV,
+  MSTATUS_MXR,
+  MSTATUS_SUM,
+  SATP_MODE_SV39,
+  Slot,
+} from './csr/bits.js';
+import type { Frames } from './frames.js';
+import { Pmp } from './pmp.js';
+import { HART_BYTES, Offset, RAM_START, type State } from './state.js';
+import { Cause, Mode, Trap } from './trap.js';
+
+export const FAULTS: Readonly<Record<Access, { access: number; page: number }>> = {
+  read: { access: Cause.LoadAccess, page: Cause.LoadPage },
+  write: { access: Cause.StoreAccess, page: Cause.StorePage },
+  execute: { access: Cause.FetchAccess, page: Cause.FetchPage },
+};
+
+/** Physical addresses have 56 bits. */
+const PHYSICAL_END = 1n << 56n;
+export const PAGE_OFFSET = PAGE_BYTES - 1;
+
+const MODE = Offset.mode >>> 2;
+const DATA_TLB = Offset.dataTlb >>> 2;
+const FETCH_TLB = Offset.fetchTlb >>> 2;
+const STATUS = lowWordOf(Slot.mstatus);
+const SATP = lowWordOf(Slot.satp);
+/** satp.PPN has 44 bits; 12 of them are in the high word. */
+const HIGH_PPN_BITS = 12;
+
+/** Variants of a regime, for the TLB: in the lowest two bits the mode. */
+const TRANSLATED = 4;
+const SUM = 8;
+const MXR = 16;
+
+/** The bits of an entry's low word that decide about it, and what they are in an ordinary pointer to a table. */
+const FLAGS = Number(PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D);
+const POINTER = Number(PTE_V);
+/** The flags that an access finds set in an entry that grants it and need not be changed. */
+const GRANTS: Readonly<Record<Access, number>> = {
+  read: Number(PTE_V | PTE_R | PTE_A),
+  write: Number(PTE_V | PTE_R | PTE_W | PTE_A | PTE_D),
+  execute: Number(PTE_V | PTE_X | PTE_A),
+};
+const USER = Number(PTE_U);
+const READ = Number(PTE_R);
+const WRITE = Number(PTE_W);
+/** Bits of the high word that must be zero; the others continue the page number, of which 22 bits are in the low word. */
+const RESERVED_SHIFT = 22;
+const PPN_SHIFT = 10;
+const LOW_PPN_COUNT = 2 ** (32 - PPN_SHIFT);
+
+export const TAGS: Readonly<Record<Access, Tag>> = { read: Tag.read, write: Tag.write, execute: Tag.fetch };
+
+export class Translation {
+  /** x0 to x31; x0 is set back to 0 after every instruction. */
+  readonly x: BigInt64Array;
+  /** The hart's block as 32-bit words. */
+  readonly words: Int32Array;
+  /** The CSRs that are storage, by slot. */
+  readonly csr: BigInt64Array;
+  readonly pmp: Pmp;
+
+  private readonly tableMemory: TableMemory;
+  private contexts: Contexts;
+  private regimeRoot = 0;
+
+  constructor(
+    readonly index: number,
+    readonly state: State,
+    readonly frames: Frames,
+    protected readonly bus: Bus,
+  ) {
+    const { buffer } = state.memory;
+    const block = index * HART_BYTES;
+    this.x = new BigInt64Array(buffer, block, 32);
+    this.words = new Int32Array(buffer, block, HART_BYTES / 4);
+    this.csr = new BigInt64Array(buffer, block + Offset.csr, (HART_BYTES - Offset.csr) / 8);
+    this.pmp = new Pmp(this.csr);
+    this.contexts = frames.tlb.contextsFor(this.pmp.setting);
+    this.tableMemory = {
+      readPte: (physical) =>
+        this.isRam(physical, PTE_BYTES) && this.pmp.allows(physical, PTE_BYTES, 'read', Mode.Supervisor)
+          ? state.view.getBigUint64(this.hostOf(physical), true)
+          : undefined,
+      writePte: (physical, pte) => {
+        if (!this.pmp.allows(physical, PTE_BYTES, 'write', Mode.Supervisor)) return false;
+        // Only A and D change, and those are never derived from; so nothing needs announcing.
+        state.view.setBigUint64(this.hostOf(physical), pte, true);
+        return true;
+      },
+      visitTable: (ppn, level, base) => {
+        const physical = ppn * PAGE_BYTES;
+        if (this.isRam(physical, PAGE_BYTES)) {
+          frames.noteTable(this.frameOf(physical), this.regimeRoot, level, Number(base));
+        }
+      },
+    };
+  }
+
+  get mode(): number {
+    return this.words[MODE];
+  }
+
+  mstatusHas(bit: number): boolean {
+    return (this.words[STATUS] & bit) !== 0;
+  }
+
+  // ---- regimes ------------------------------------------------------------------------------------------
+
+  /** The privilege that loads and stores have: that of mstatus.MPP while MPRV is set. */
+  protected get dataMode(): number {
+    const status = this.words[STATUS];
+    return (status & MSTATUS_MPRV) === 0 ? this.mode : (status & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT;
+  }
+
+  private modeOf(access: Access): number {
+    return access === 'execute' ? this.mode : this.dataMode;
+  }
+
+  private isTranslated(mode: number): boolean {
+    return mode !== Mode.Machine && this.words[SATP + 1] >>> 28 === SATP_MODE_SV39;
+  }
+
+  /** Physical page number of the root table. */
+  private get root(): number {
+    const high = this.words[SATP + 1] & (2 ** HIGH_PPN_BITS - 1);
+    return high * 2 ** 32 + (this.words[SATP] >>> 0);
+  }
+
+  private regime(mode: number): Regime {
+    return {
+      root: this.root,
+      user: mode === Mode.User,
+      sum: this.mstatusHas(MSTATUS_SUM),
+      mxr: this.mstatusHas(MSTATUS_MXR),
+    };
+  }
+
+  /** To be called after the PMP registers have changed. */
+  updateProtection(): void {
+    this.pmp.update();
+    this.contexts = this.frames.tlb.contextsFor(this.pmp.setting);
+    this.updateContexts();
+  }
+
+  /** Chooses the TLB contexts. To be called after anything else that a translation depends on has changed. */
+  updateContexts(): void {
+    const { mode, dataMode } = this;
+    const forFetches = this.contextFor(mode);
+    this.words[FETCH_TLB] = forFetches;
+    this.words[DATA_TLB] = dataMode === mode ? forFetches : this.contextFor(dataMode);
+  }
+
+  private contextFor(mode: number): number {
+    const { tlb } = this.frames;
+    if (!this.isTranslated(mode)) return tlb.context(this.contexts, 0, mode);
+    const sum = this.mstatusHas(MSTATUS_SUM) ? SUM : 0;
+    const mxr = this.mstatusHas(MSTATUS_MXR) ? MXR : 0;
+    return tlb.context(this.contexts, this.root, mode | TRANSLATED | sum | mxr);
+  }
+
+  // ---- the full way -------------------------------------------------------------------------------------
+
+  /** Physical address of `bytes` bytes (within one page) at a virtual one. Throws Trap. */
+  protected translate(virtual: bigint, access: Access, bytes: number): number {
+    const mode = this.modeOf(access);
+    const physical = this.isTranslated(mode)
+      ? this.walkFor(virtual, access, mode)
+      : this.bare(virtual, access);
+    if (!this.pmp.allows(physical, bytes, access, mode)) throw new Trap(FAULTS[access].access, virtual);
+    return physical;
+  }
+
+  private bare(virtual: bigint, access: Access): number {
+    const physical = BigInt.asUintN(64, virtual);
+    if (physical >= PHYSICAL_END) throw new Trap(FAULTS[access].access, virtual);
+    return Number(physical);
+  }
+
+  private walkFor(virtual: bigint, access: Access, mode: number): number {
+    const regime = this.regime(mode);
+    this.regimeRoot = regime.root;
+    const result = walk(virtual, access, regime, this.tableMemory);
+    if (!result.ok) throw new Trap(FAULTS[access][result.fault], virtual);
+    return result.physical;
+  }
+
+  /** Keeps a translation in the TLB where one entry can stand for the whole page. */
+  protected remember(low: number, high: number, physical: number, access: Access): void {
+    const page = physical - (physical % PAGE_BYTES);
+    if (!this.pmp.allows(page, PAGE_BYTES, access, this.modeOf(access))) return;
+    this.fill(low, high, physical, access);
+  }
+
+  private fill(low: number, high: number, physical: number, access: Access): void {
+    const context = this.words[access === 'execute' ? FETCH_TLB : DATA_TLB];
+    this.frames.tlb.fill(context, low, high, TAGS[access], this.hostOf(physical), this.frameOf(physical));
+  }
+
+  // ---- the quick way ------------------------------------------------------------------------------------
+
+  /**
+   * Offset in the memory of `bytes` bytes at the address `high`:`low`, which the TLB does not know; from now on it
+   * does, unless stores there are announced. 0 where that takes the full way: for a fault, a device, two pages, a store
+   * that something depends on, or a PTE that is to be changed.
+   */
+  quickly(low: number, high: number, access: Access, bytes: number): number {
+    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES || !this.pmp.allowsEverything) return 0;
+    const mode = this.modeOf(access);
+    const physical = this.isTranslated(mode)
+      ? this.walkQuickly(low, high, access, mode)
+      : (high >>> 0) * 2 ** 32 + (low >>> 0);
+    if (!this.isRam(physical, bytes)) return 0;
+    if (access === 'write' && !this.frames.isPlain(this.frameOf(physical))) {
+      if (this.frames.isNews(physical - this.bus.ramBase, bytes)) return 0;
+    } else this.fill(low, high, physical, access);
+    return this.hostOf(physical);
+  }
+
+  /** The physical address, or -1. */
+  private walkQuickly(low: number, high: number, access: Access, mode: number): number {
+    // Bit 38 is bit 6 of the high word.
+    const top = high >> 6;
+    if (top !== 0 && top !== -1) return -1;
+    const { words } = this.state;
+    const { root } = this;
+    let table = root;
+    for (let level = LEVELS - 1; level >= 0; level--) {
+      const at = table * PAGE_BYTES;
+      if (!this.isRam(at, PAGE_BYTES)) return -1;
+      const shift = 12 + 9 * level;
+      const index = (level === 2 ? (high << 2) | (low >>> 30) : low >>> shift) & (ENTRIES_PER_TABLE - 1);
+      const word = (this.hostOf(at) + index * PTE_BYTES) / 4;
+      const [pte, pteHigh] = [words[word], words[word + 1]];
+      this.frames.noteTable(this.frameOf(at), root, level, baseOf(low, high, level));
+      if (pteHigh >>> RESERVED_SHIFT !== 0) return -1;
+      const page = pteHigh * LOW_PPN_COUNT + (pte >>> PPN_SHIFT);
+      if ((pte & FLAGS) === POINTER) {
+        table = page;
+        continue;
+      }
+      const grants = GRANTS[access];
+      const isReserved = (pte & (READ | WRITE)) === WRITE;
+      const isGranted = (pte & grants) === grants && !isReserved && this.suits(pte, access, mode);
+      const span = 2 ** (9 * level);
+      if (!isGranted || page % span !== 0) return -1;
+      const offset = level === 0 ? low & PAGE_OFFSET : (low & (2 ** shift - 1)) >>> 0;
+      return page * PAGE_BYTES + offset;
+    }
+    return -1;
+  }
+
+  /** Whether a leaf is for the mode that the access is made in. */
+  private suits(pte: number, access: Access, mode: number): boolean {
+    const isForUser = (pte & USER) !== 0;
+    if (mode === Mode.User) return isForUser;
+    return !isForUser || (access !== 'execute' && this.mstatusHas(MSTATUS_SUM));
+  }
+
+  // ---- RAM ----------------------------------------------------------------------------------------------
+
+  protected isRam(physical: number, bytes: number): boolean {
+    const offset = physical - this.bus.ramBase;
+    return offset >= 0 && offset + bytes <= this.state.ramBytes;
+  }
+
+  protected hostOf(physical: number): number {
+    return physical - this.bus.ramBase + RAM_START;
+  }
+
+  protected frameOf(physical: number): number {
+    return Math.floor((physical - this.bus.ramBase) / PAGE_BYTES);
+  }
+}
+
+/** First virtual address that goes through the same table of a level, as a signed number. */
+function baseOf(low: number, high: number, level: number): number {
+  if (level === 2) return high < 0 ? -(2 ** 39) : 0;
+  if (level === 1) return high * 2 ** 32 + ((low & 0xc000_0000) >>> 0);
+  return high * 2 ** 32 + ((low & 0xffe0_0000) >>> 0);
+}
