@@ -1,7 +1,9 @@
 /** `rvemu boot`: puts a machine together from files and options, and runs a session with it. */
 import { MemoryStore } from '../devices/block-store.js';
 import type { BlockStore } from '../devices/device.js';
+import { BadInputError } from '../machine/errors.js';
 import { Machine } from '../machine/machine.js';
+import type { DebugPort } from './debug-port.js';
 import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
 import { Host } from './host.js';
@@ -31,6 +33,9 @@ export interface BootOptions {
    * keys after Ctrl-A are rvemu's though they come from a pipe.
    */
   standsInForQemu?: boolean;
+  gdb?: number;
+  wait?: boolean;
+  gdbHost?: string;
 }
 
 /** Someone who watches the machine of a session. */
@@ -66,6 +71,8 @@ export async function bootFiles(
   const scripted = commands.length > 0 || options.expect !== undefined;
   const interactive = Boolean(process.stdin.isTTY) && !scripted;
 
+  // Clients may connect from now on, though the machine does not exist yet.
+  const debugPort = await openDebugPort(options);
   const disk = openDisk(files);
   try {
     const output = new OutputBuffer();
@@ -86,12 +93,13 @@ export async function bootFiles(
       trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));
     }
     spectator?.attach(machine, image);
-    const session = new Session(machine, output, {
+    const target = debugPort?.debuggerFor(machine, options.wait ?? false);
+    const session = new Session(target ?? machine, output, {
       harts: options.smp,
       commands,
       prompt: options.prompt,
       expect: options.expect,
-      interactive: interactive || standsInForQemu,
+      interactive: interactive || standsInForQemu || target !== undefined,
       timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
       now: () => performance.now(),
       interrupt: () => spectator?.ending(),
@@ -99,10 +107,22 @@ export async function bootFiles(
     const log = options.log === undefined ? undefined : new LogFile(options.log, say);
     if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
     const showsOutput = spectator?.showsOutput ?? true;
-    return await new Host(session, { hasTerminal: interactive, standsInForQemu, log, showsOutput }).run();
+    const host = new Host(session, { hasTerminal: interactive, standsInForQemu, log, showsOutput });
+    if (target) debugPort?.serve(target, host);
+    return await host.run();
   } finally {
+    debugPort?.close();
     if (disk instanceof FileStore) disk.close();
   }
+}
+
+async function openDebugPort({ gdb, wait, gdbHost }: BootOptions): Promise<DebugPort | undefined> {
+  if (gdb === undefined) {
+    if (wait) throw new BadInputError('--wait waits for a gdb; say with --gdb PORT where it connects');
+    return undefined;
+  }
+  const { DebugPort } = await import('./debug-port.js');
+  return DebugPort.open(gdb, gdbHost);
 }
 
 export function openDisk({ disk, keepsWritesInMemory }: GuestFiles): BlockStore | undefined {

@@ -90,8 +90,14 @@ export class Host {
     return this.exitCode === undefined && this.session.secondsLeft > 0;
   }
 
-  private leave(exitCode: number): void {
+  /** Ends the run with this exit code. */
+  leave(exitCode: number): void {
     this.exitCode ??= exitCode;
+    this.wake();
+  }
+
+  /** Ends a wait for the guest: something has happened that it is not known to wait for. */
+  wake(): void {
     this.wakeup.wake();
   }
 

@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { BlockStoreError } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
 import { say } from './messages.js';
-import { hartCount, memorySize, oneMore, promptExpression } from './options.js';
+import { hartCount, memorySize, oneMore, portNumber, promptExpression } from './options.js';
 import { regularExpression, ruleNames, seconds, seedRange, seedValue } from './options.js';
 
 const EXIT_UNUSABLE = 2;
@@ -135,6 +135,9 @@ const sessionCommand = (name: string): Command =>
 
 sessionCommand('boot')
   .description('boot a kernel, at the terminal or in a script')
+  .option('--gdb <port>', 'let a gdb connect here (target remote :PORT); 0 for any free port', portNumber)
+  .option('--wait', 'do not run anything until gdb says so')
+  .option('--gdb-host <address>', 'where the port is open, other than on this machine only', '127.0.0.1')
   .addHelpText('after', BOOT_HELP)
   .action(async (kernel: string | undefined, options) => {
     const { boot } = await import('./boot.js');

@@ -25,6 +25,11 @@ export function hartCount(text: string): number {
   return integerBetween(text, 1, 8);
 }
 
+/** A TCP port; 0 is any free one. */
+export function portNumber(text: string): number {
+  return integerBetween(text, 0, 65535);
+}
+
 export function seedValue(text: string): number {
   return integerBetween(text, 0, 2 ** 32 - 1);
 }

@@ -113,6 +113,10 @@ export class Session {
     const quiet = output.length === 0;
     this.watch([...this.transcript.feed(output), this.transcript.currentLine]);
 
+    if (stop.kind === 'paused') {
+      const ending = this.options.interrupt?.() ?? this.endingOfTime();
+      return { output, idleSeconds: this.secondsLeft, ending };
+    }
     const asleep = quiet && stop.kind === 'idle';
     const notice = this.noticePanic();
     const ending =

@@ -107,6 +107,7 @@ export class Machine {
   private readonly state: State;
   private readonly frames: Frames;
   private readonly clock: VirtualClock;
+  private readonly dma: RamDma;
   private readonly devices: readonly Device[];
   private readonly uart: Uart16550;
   private readonly random: Random;
@@ -147,12 +148,13 @@ export class Machine {
       this.frames.onCodeDropped = (page) => jit.forget(page);
       this.harts.forEach((hart) => (hart.translator = jit));
     }
+    this.dma = new RamDma(this.state, this.frames, (bytes) =>
+      this.running?.stall(Math.floor(bytes / DMA_BYTES_PER_CYCLE)),
+    );
     const { devices, uart } = buildDevices({
       harts: this.harts,
       clock: this.clock,
-      memory: new RamDma(this.state, this.frames, (bytes) =>
-        this.running?.stall(Math.floor(bytes / DMA_BYTES_PER_CYCLE)),
-      ),
+      memory: this.dma,
       output: options.output ?? (() => {}),
       disk,
       warn: options.warn ?? (() => {}),
@@ -304,6 +306,11 @@ export class Machine {
     return this.state.ram.subarray(offset, offset + length);
   }
 
+  /** Stores bytes as a device would. False, and nothing stored, where they are not all in RAM. */
+  writeMemory(physicalAddress: bigint, bytes: Uint8Array): boolean {
+    return this.dma.write(physicalAddress, bytes);
+  }
+
   /** Has someone watch every hart. Watching each instruction makes the machine slower, never different. */
   observe(observer: Observer): void {
     this.harts.forEach((hart) => (hart.observer = observer));
@@ -319,6 +326,16 @@ export class Machine {
 
   clearProbe(physicalAddress: bigint): void {
     this.frames.clearProbe(this.ramOffset(physicalAddress));
+  }
+
+  /**
+   * Has `listener` told of each virtual page that a hart executes, by its number, and of the physical address where it
+   * lies, now and when that may have changed. There is one listener at most; undefined for none.
+   */
+  listenToFetches(listener: ((page: number, place: bigint) => void) | undefined): void {
+    this.frames.onFetch =
+      listener && ((page, frame) => listener(page, BigInt(RAM_BASE + frame * PAGE_BYTES)));
+    this.frames.tlb.flush();
   }
 
   /**

@@ -26,6 +26,11 @@ export class Frames {
 
   /** Called when a hart in the middle of a page must look again at what it executes. */
   onChange: () => void = () => {};
+  /**
+   * Called when a hart begins to execute a virtual page (its number) that lies in a frame; not again as long as the TLB
+   * knows about it.
+   */
+  onFetch: ((page: number, frame: number) => void) | undefined;
   /** Called when the decoded instructions of a page are dropped. */
   onCodeDropped: (page: CodePage) => void = () => {};
 

@@ -68,6 +68,12 @@ export class HartTime extends MemoryAccess {
     this.pcs[1] = address;
   }
 
+  /** Has the hart go on at another address. Between instructions only. */
+  moveTo(address: bigint): void {
+    this.pc = address;
+    this.nextPc = address;
+  }
+
   /** Makes the next instruction the one being executed. */
   protected advance(): void {
     this.words[PC] = this.words[NEXT];

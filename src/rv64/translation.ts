@@ -128,6 +128,12 @@ export class Translation {
     return this.words[MODE];
   }
 
+  /** Changes the privilege mode, as no instruction can. Between instructions only. */
+  changeMode(mode: number): void {
+    this.words[MODE] = mode;
+    this.updateContexts();
+  }
+
   mstatusHas(bit: number): boolean {
     return (this.words[STATUS] & bit) !== 0;
   }
@@ -221,7 +227,9 @@ export class Translation {
 
   private fill(low: number, high: number, physical: number, access: Access): void {
     const context = this.words[access === 'execute' ? FETCH_TLB : DATA_TLB];
-    this.frames.tlb.fill(context, low, high, TAGS[access], this.hostOf(physical), this.frameOf(physical));
+    const frame = this.frameOf(physical);
+    this.frames.tlb.fill(context, low, high, TAGS[access], this.hostOf(physical), frame);
+    if (access === 'execute') this.frames.onFetch?.((high >>> 0) * 2 ** 20 + (low >>> 12), frame);
   }
 
   // ---- the quick way ------------------------------------------------------------------------------------

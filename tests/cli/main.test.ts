@@ -41,6 +41,11 @@ describe('bad usage ends with 2 and one line', () => {
       ['boot', '--ephemerol'],
       /unknown option '--ephemerol' \(Did you mean --ephemeral\?\)/,
     ],
+    [
+      'waiting for a gdb that cannot connect',
+      ['boot', '--wait'],
+      /--wait waits for a gdb; say with --gdb PORT/,
+    ],
     ['an unknown command', ['boat'], /unknown command 'boat' \(Did you mean boot\?\)/],
     ['two kernels', ['boot', 'a', 'b'], /too many arguments/],
     ['a kernel that is not there', ['boot', join(folder, 'none')], /kernel .*none: no such file/],

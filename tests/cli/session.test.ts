@@ -53,6 +53,21 @@ const panics: Program = function* (guest) {
   yield { busySeconds: Infinity };
 };
 
+describe('a guest that a debugger has halted', () => {
+  const halted: Program = function* () {
+    for (;;) yield { kind: 'paused' };
+  };
+
+  test('is left alone, for as long as it takes', () => {
+    const { ending } = runSession(halted, { commands: ['one'] }, 100);
+    expect(ending).toBeUndefined();
+  });
+
+  test('is given up on when the time is up', () => {
+    expect(runSession(halted, { timeoutSeconds: 5 }).ending).toMatchObject({ exitCode: 4 });
+  });
+});
+
 describe('commands', () => {
   test('are typed one at each prompt, and the prompt after the last ends the session with 0', () => {
     const { printed, ending } = runSession(echo, { commands: ['one', 'two'] });

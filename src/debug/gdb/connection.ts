@@ -1,0 +1,303 @@
+/**
+ * One gdb that is connected: takes the bytes it sends, and answers. gdb's threads are the harts, hart n being thread n + 1.
+ * The machine stops and goes as a whole ("all-stop"), and is halted when a client connects.
+ *
+ * What a packet means is told in the gdb manual, "Remote Protocol", sections "Packets" and "General Query Packets".
+ */
+import type { Hart } from '../../rv64/hart.js';
+import { readVirtual, writeVirtual } from '../address-space.js';
+import type { Debugger, Follower, Halt } from '../debugger.js';
+import { MEMORY_MAP, TARGET_DESCRIPTION, threadList } from './descriptions.js';
+import { bytesOfHex, hexOfBytes, hexOfRegister, hexOfText, parseHex, registerOfHex } from './hex.js';
+import { bytesOf, packet, PACKET_BYTES, PacketReader, type Received } from './packets.js';
+import { generalRegisters, registerByNumber } from './registers.js';
+
+/** Signals by the numbers that gdb knows them by. */
+const SIGNAL = { interrupt: 2, trap: 5, fault: 11 } as const;
+const SIGNAL_OF: Readonly<Record<Halt['reason'], number>> = {
+  asked: SIGNAL.interrupt,
+  step: SIGNAL.trap,
+  breakpoint: SIGNAL.trap,
+  stuck: SIGNAL.fault,
+};
+
+/** Answers: done; the packet makes no sense; no memory there. An empty one says that the packet is not known. */
+const OK = 'OK';
+const BAD_PACKET = 'E16';
+const BAD_ADDRESS = 'E0e';
+const UNKNOWN = '';
+
+/** Most bytes of memory read at a time: two digits each. */
+const MOST_BYTES = PACKET_BYTES / 2;
+
+/** What a packet has after its name. Returns the answer; undefined for none, or one that comes later. */
+type Handler = (text: string) => string | undefined;
+
+export interface ConnectionOptions {
+  /** Sends bytes to the client. */
+  readonly send: (bytes: Uint8Array) => void;
+  /** The client wants the guest to be ended. */
+  readonly onKill: () => void;
+}
+
+export class GdbConnection implements Follower {
+  private readonly reader = new PacketReader();
+  private acknowledges = true;
+  private lastPacket = packet(OK);
+  /** The thread that registers and memory are meant of, and the one that `c` and `s` are. */
+  private general: Hart;
+  private control: Hart | undefined;
+  private stopReply: string;
+
+  constructor(
+    private readonly target: Debugger,
+    private readonly options: ConnectionOptions,
+  ) {
+    this.general = target.machine.harts[0];
+    this.stopReply = this.stopReplyFor(SIGNAL.trap, this.general);
+    target.follower = this;
+    target.halt();
+  }
+
+  /** Takes bytes from the client, in pieces of any size. Nothing that they can be makes it throw. */
+  receive(bytes: Uint8Array): void {
+    for (const received of this.reader.feed(bytes)) this.take(received);
+  }
+
+  /** The client is gone: the machine goes on without it. */
+  close(): void {
+    if (this.target.follower !== this) return;
+    this.target.follower = undefined;
+    this.target.breakpoints.clear();
+    if (this.target.isHalted) this.target.resume(this.general);
+  }
+
+  halted({ hart, reason }: Halt): void {
+    this.reply(this.stop(SIGNAL_OF[reason], hart));
+  }
+
+  ended(code: number): void {
+    this.reply(`W${(code & 0xff).toString(16).padStart(2, '0')}`);
+  }
+
+  // ---- packets ------------------------------------------------------------------------------------------
+
+  private take(received: Received): void {
+    switch (received.kind) {
+      case 'again':
+        return this.options.send(this.lastPacket);
+      case 'damaged':
+        if (this.acknowledges) this.options.send(bytesOf('-'));
+        return;
+      case 'interrupt':
+        if (this.target.isHalted) return;
+        this.target.halt();
+        return this.reply(this.stop(SIGNAL.interrupt, this.general));
+      case 'packet': {
+        if (this.acknowledges) this.options.send(bytesOf('+'));
+        const answer = this.answer(received.body);
+        if (answer !== undefined) this.reply(answer);
+      }
+    }
+  }
+
+  private reply(body: string): void {
+    this.lastPacket = packet(body);
+    this.options.send(this.lastPacket);
+  }
+
+  private answer(body: string): string | undefined {
+    for (const [name, handler] of this.handlers) {
+      if (body.startsWith(name)) return handler(body.slice(name.length));
+    }
+    return UNKNOWN;
+  }
+
+  /** Names that begin others come after them. */
+  private readonly handlers: readonly (readonly [string, Handler])[] = [
+    ['?', () => this.stopReply],
+    ['qSupported', () => this.features()],
+    ['QStartNoAckMode', () => this.stopAcknowledging()],
+    ['qAttached', () => '1'],
+    ['qXfer:features:read:target.xml:', (text) => part(TARGET_DESCRIPTION, text)],
+    ['qXfer:memory-map:read::', (text) => part(MEMORY_MAP, text)],
+    ['qXfer:threads:read::', (text) => part(threadList(this.threads()), text)],
+    ['qfThreadInfo', () => `m${this.target.machine.harts.map(threadOf).join(',')}`],
+    ['qsThreadInfo', () => 'l'],
+    ['qThreadExtraInfo,', (text) => this.withThread(text, (hart) => hexOfText(this.about(hart)))],
+    ['qC', () => `QC${threadOf(this.general)}`],
+    ['T', (text) => this.withThread(text, () => OK)],
+    ['Hg', (text) => this.withThread(text, (hart) => ((this.general = hart), OK))],
+    ['Hc', (text) => this.withThread(text, (hart) => ((this.control = hart), OK))],
+    ['vCont?', () => 'vCont;c;C;s;S'],
+    ['vCont;', (text) => this.continueThreads(text)],
+    ['vKill', () => (this.options.onKill(), OK)],
+    ['c', (text) => this.goOn(text, 'c')],
+    ['s', (text) => this.goOn(text, 's')],
+    ['C', (text) => this.goOn(text.split(';')[1] ?? '', 'c')],
+    ['S', (text) => this.goOn(text.split(';')[1] ?? '', 's')],
+    ['k', () => (this.options.onKill(), undefined)],
+    ['D', () => (this.close(), OK)],
+    ['g', () => generalRegisters.map(({ read }) => hexOfRegister(read(this.general))).join('')],
+    ['G', (text) => this.writeRegisters(text)],
+    ['p', (text) => this.readRegister(text)],
+    ['P', (text) => this.writeRegister(text)],
+    ['m', (text) => this.readMemory(text)],
+    ['M', (text) => this.writeMemory(text, bytesOfHex)],
+    ['X', (text) => this.writeMemory(text, bytesOf)],
+    ['Z', (text) => this.setPoint(text, true)],
+    ['z', (text) => this.setPoint(text, false)],
+  ];
+
+  private features(): string {
+    const size = PACKET_BYTES.toString(16);
+    return (
+      `PacketSize=${size};qXfer:features:read+;qXfer:memory-map:read+;qXfer:threads:read+;` +
+      'QStartNoAckMode+;vContSupported+'
+    );
+  }
+
+  private stopAcknowledging(): string {
+    this.acknowledges = false;
+    return OK;
+  }
+
+  // ---- threads ------------------------------------------------------------------------------------------
+
+  /** The hart of a thread; 0 and -1, any and all, are the one that is looked at. */
+  private hartOf(text: string): Hart | undefined {
+    if (text === '0' || text === '-1') return this.general;
+    const thread = parseHex(text);
+    return thread === undefined ? undefined : this.target.machine.harts[Number(thread) - 1];
+  }
+
+  private withThread(text: string, action: (hart: Hart) => string): string {
+    const hart = this.hartOf(text);
+    return hart === undefined ? BAD_PACKET : action(hart);
+  }
+
+  private about(hart: Hart): string {
+    return this.target.describeHart(hart.index).split('\n')[0];
+  }
+
+  private threads(): { name: string; about: string }[] {
+    return this.target.machine.harts.map((hart) => ({ name: `hart ${hart.index}`, about: this.about(hart) }));
+  }
+
+  // ---- going on -----------------------------------------------------------------------------------------
+
+  private stopReplyFor(signal: number, hart: Hart): string {
+    return `T${signal.toString(16).padStart(2, '0')}thread:${threadOf(hart)};`;
+  }
+
+  private stop(signal: number, hart: Hart): string {
+    this.general = hart;
+    this.control = undefined;
+    this.stopReply = this.stopReplyFor(signal, hart);
+    return this.stopReply;
+  }
+
+  /** Takes `c` and `s`, with or without an address to go on at. */
+  private goOn(address: string, action: 'c' | 's'): string | undefined {
+    const hart = this.control ?? this.general;
+    if (address !== '') {
+      const pc = parseHex(address);
+      if (pc === undefined) return BAD_PACKET;
+      hart.moveTo(pc);
+    }
+    if (action === 's') this.target.step(hart);
+    else this.target.resume(hart);
+    return undefined;
+  }
+
+  /** Takes actions such as `s:2;c`. The schedule is the machine's own: harts without an action go on as well. */
+  private continueThreads(text: string): string | undefined {
+    const actions = text.split(';').map((item) => {
+      const [, action, thread] = /^([cs]|[CS][0-9a-f]{2})(?::(.+))?$/i.exec(item) ?? [];
+      const hart = thread === undefined ? this.general : this.hartOf(thread);
+      return { isStep: action?.toLowerCase().startsWith('s'), hart };
+    });
+    if (actions.some(({ isStep, hart }) => isStep === undefined || hart === undefined)) return BAD_PACKET;
+    const step = actions.find(({ isStep }) => isStep);
+    if (step) this.target.step(step.hart!);
+    else this.target.resume(this.general);
+    return undefined;
+  }
+
+  // ---- registers and memory -----------------------------------------------------------------------------
+
+  private readRegister(text: string): string {
+    const number = parseHex(text);
+    const register = number === undefined ? undefined : registerByNumber(number);
+    return register === undefined ? BAD_PACKET : hexOfRegister(register.read(this.general));
+  }
+
+  private writeRegister(text: string): string {
+    const [number, digits] = text.split('=');
+    const parsed = parseHex(number);
+    const register = parsed === undefined ? undefined : registerByNumber(parsed);
+    const value = registerOfHex(digits ?? '');
+    if (register?.write === undefined || value === undefined) return BAD_PACKET;
+    register.write(this.general, value);
+    return OK;
+  }
+
+  private writeRegisters(text: string): string {
+    const values = generalRegisters.map((_, i) => registerOfHex(text.slice(16 * i, 16 * i + 16)));
+    if (values.includes(undefined)) return BAD_PACKET;
+    generalRegisters.forEach((register, i) => register.write!(this.general, values[i]!));
+    return OK;
+  }
+
+  private readMemory(text: string): string {
+    const range = parseRange(text);
+    if (range === undefined) return BAD_PACKET;
+    const bytes = readVirtual(
+      this.target.machine,
+      this.general,
+      range.address,
+      Math.min(range.length, MOST_BYTES),
+    );
+    return bytes.length === 0 && range.length > 0 ? BAD_ADDRESS : hexOfBytes(bytes);
+  }
+
+  private writeMemory(text: string, decode: (data: string) => Uint8Array | undefined): string {
+    const colon = text.indexOf(':');
+    const range = colon < 0 ? undefined : parseRange(text.slice(0, colon));
+    const bytes = decode(text.slice(colon + 1));
+    if (range === undefined || bytes?.length !== range.length) return BAD_PACKET;
+    return writeVirtual(this.target.machine, this.general, range.address, bytes) ? OK : BAD_ADDRESS;
+  }
+
+  // ---- breakpoints --------------------------------------------------------------------------------------
+
+  /** Breakpoints "in software" and "in hardware" are one: none is written to memory. */
+  private setPoint(text: string, isSet: boolean): string {
+    const [type, digits] = text.split(',');
+    const address = parseHex(digits);
+    if (type !== '0' && type !== '1') return UNKNOWN;
+    if (address === undefined) return BAD_PACKET;
+    const { breakpoints } = this.target;
+    if (isSet) breakpoints.add(address);
+    else breakpoints.remove(address);
+    return OK;
+  }
+}
+
+const threadOf = (hart: Hart): string => (hart.index + 1).toString(16).padStart(2, '0');
+
+/** `address,length` in hexadecimal. */
+function parseRange(text: string): { address: bigint; length: number } | undefined {
+  const [address, length, ...rest] = text.split(',').map(parseHex);
+  if (address === undefined || length === undefined || rest.length > 0) return undefined;
+  return { address, length: Number(length) };
+}
+
+/** The part of a document that `offset,length` names: `l` and the last of it, or `m` and what is not. */
+function part(document: string, text: string): string {
+  const range = parseRange(text);
+  if (range === undefined) return BAD_PACKET;
+  const start = Number(range.address);
+  const end = start + Math.min(range.length, MOST_BYTES);
+  return (end >= document.length ? 'l' : 'm') + document.slice(start, end);
+}
