@@ -63,6 +63,20 @@ static bool heap_shrinks(void) {
   return true;
 }
 
+static int load_given_up(void) {
+  char *start = sbrk(2 * PAGE);
+  volatile char *page = page_of(start + PAGE);
+  *page = 7;
+  sbrk(-2 * PAGE);
+  (void)*page; // by the process that stored there: a translation of before would still reach the frame
+  return 0;
+}
+
+static bool given_up_page_is_gone_at_once(void) {
+  EXPECT(in_child(load_given_up) == -1);
+  return true;
+}
+
 static bool heap_keeps_partial_page(void) {
   char *start = sbrk(0);
   sbrk(PAGE - (uint64_t)start % PAGE); // to the end of a page
@@ -172,6 +186,7 @@ int main(void) {
   static const struct test tests[] = {
       {"the heap grows by zeroed memory", heap_grows},
       {"the heap shrinks, and what is given up is gone", heap_shrinks},
+      {"it is gone at once for who used it last", given_up_page_is_gone_at_once},
       {"a page that is partly given up stays", heap_keeps_partial_page},
       {"the heap's bounds hold", bounds_hold},
       {"text can be read but not written", text_is_safe},

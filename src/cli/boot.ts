@@ -36,6 +36,7 @@ export interface BootOptions {
   gdb?: number;
   wait?: boolean;
   gdbHost?: string;
+  strictTlb?: boolean;
 }
 
 /** Someone who watches the machine of a session. */
@@ -92,7 +93,8 @@ export async function bootFiles(
       const { trace } = await import('../debug/trace.js');
       trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));
     }
-    spectator?.attach(machine, image);
+    const watcher = spectator ?? (await spectatorFor(options, files));
+    watcher?.attach(machine, image);
     const target = debugPort?.debuggerFor(machine, options.wait ?? false);
     const session = new Session(target ?? machine, output, {
       harts: options.smp,
@@ -102,11 +104,11 @@ export async function bootFiles(
       interactive: interactive || standsInForQemu || target !== undefined,
       timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
       now: () => performance.now(),
-      interrupt: () => spectator?.ending(),
+      interrupt: () => watcher?.ending(),
     });
     const log = options.log === undefined ? undefined : new LogFile(options.log, say);
     if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
-    const showsOutput = spectator?.showsOutput ?? true;
+    const showsOutput = watcher?.showsOutput ?? true;
     const host = new Host(session, { hasTerminal: interactive, standsInForQemu, log, showsOutput });
     if (target) debugPort?.serve(target, host);
     return await host.run();
@@ -114,6 +116,15 @@ export async function bootFiles(
     debugPort?.close();
     if (disk instanceof FileStore) disk.close();
   }
+}
+
+async function spectatorFor(
+  { strictTlb }: BootOptions,
+  { kernel }: GuestFiles,
+): Promise<Spectator | undefined> {
+  if (!strictTlb) return undefined;
+  const { FenceWatch } = await import('./fence-watch.js');
+  return new FenceWatch(kernel);
 }
 
 async function openDebugPort({ gdb, wait, gdbHost }: BootOptions): Promise<DebugPort | undefined> {

@@ -23,8 +23,8 @@ export class TextReport {
     private readonly colour: ChalkInstance,
   ) {}
 
-  /** One finding in several lines; `reproduce` is the command that shows it again. */
-  finding(finding: Finding, reproduce: string): string {
+  /** One finding in several lines; `reproduce` is the command that shows it again, if any is to be named. */
+  finding(finding: Finding, reproduce?: string): string {
     const { colour } = this;
     const { rule, message, event, count } = finding;
     const { severity } = RULES[rule];
@@ -38,7 +38,7 @@ export class TextReport {
       `  ${who(event)}${finding.root === undefined ? '' : `, root table ${hex(finding.root)}`}`,
       ...this.translation(finding),
       ...(finding.history ?? []).flatMap(({ what, event: earlier }) => this.history(what, earlier)),
-      `  ${colour.dim(`reproduce: ${reproduce}`)}`,
+      ...(reproduce === undefined ? [] : [`  ${colour.dim(`reproduce: ${reproduce}`)}`]),
       `  ${colour.dim(`explain:   rvemu explain ${rule}`)}`,
     ].join('\n');
   }

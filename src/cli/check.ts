@@ -71,6 +71,7 @@ async function checkOnce(
       checker = new Checker(machine, image, {
         backtrace: (hart, atEntry) => tracer.of(hart, atEntry),
         isEnabled,
+        strictTlb: options.strictTlb,
       });
     },
     ending: () =>
@@ -98,6 +99,7 @@ function commandFor(kernel: string | undefined, options: CheckOptions & { seed: 
     '--seed',
     String(options.seed),
   );
+  if (options.strictTlb) words.push('--strict-tlb');
   if (options.virtio !== 'auto') words.push('--virtio', options.virtio);
   for (const command of options.run ?? []) words.push('--run', command);
   if (options.expect) words.push('--expect', options.expect.source);

@@ -46,6 +46,12 @@ In scripts:
   that sleeps costs no time. Only where standard input alone drives the guest
   does idle time take as long as it says. What rvemu itself has to say is on
   standard error.
+
+Missing fences:
+  With --strict-tlb a hart goes by what it once read from a page table until an
+  sfence.vma covers it, as hardware may and emulators hardly do. A use of a
+  translation that is no longer in the table is reported on standard error, as
+  is a missing fence.i; so they are by "rvemu check --strict-tlb".
 ${EXIT_CODES}
 
 Examples:
@@ -126,6 +132,7 @@ const sessionCommand = (name: string): Command =>
         .default(/^\$ /, '^\\$ '),
     )
     .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
+    .option('--strict-tlb', 'let harts use old translations until sfence.vma, and report each that is used')
     .option('--no-jit', 'interpret everything: slower, and otherwise the same')
     .option('--log <file>', 'write a copy of all output here')
     .option(

@@ -9,6 +9,7 @@ import { Frames } from '../rv64/frames.js';
 import { Jit, type JitOptions } from '../rv64/jit/jit.js';
 import { Hart, type Observer } from '../rv64/hart.js';
 import { State } from '../rv64/state.js';
+import { StrictMode, type StrictObserver } from '../rv64/strict-mode.js';
 import { BoardBus, RamDma } from './board-bus.js';
 import { VirtualClock } from './clock.js';
 import { buildDeviceTree } from './devicetree.js';
@@ -360,6 +361,15 @@ export class Machine {
     const offset = Number(physicalAddress) - RAM_BASE;
     if (offset >= 0 && offset < this.state.ramBytes) return offset;
     throw new RangeError(`there is no RAM at 0x${physicalAddress.toString(16)}`);
+  }
+
+  /**
+   * Has every hart use old translations for as long as hardware may, and tells of each use: see StrictMode. To be
+   * called before the machine runs. What the machine does then depends on it, if the guest leaves out a fence.
+   */
+  beStrict<Store>(observer: StrictObserver<Store>): void {
+    const strict = new StrictMode(this.harts, this.frames, RAM_BASE, () => this.running, observer);
+    this.harts.forEach((hart) => hart.beStrict(strict));
   }
 
   /** Where a hart is and what trap it took last, in a few lines. */

@@ -12,6 +12,8 @@ import { HART_BYTES, MAX_HARTS, Offset, RAM_START, State, TLB_START } from './st
 const TABLE = 1;
 const CODE = 2;
 const WATCHED = 4;
+/** See StrictMode. */
+const REMEMBERED = 8;
 
 /** Called when a store is about to change bytes of a frame that is being watched. */
 export type StoreWatcher = (ramOffset: number, bytes: number) => void;
@@ -33,6 +35,9 @@ export class Frames {
   onFetch: ((page: number, frame: number) => void) | undefined;
   /** Called when the decoded instructions of a page are dropped. */
   onCodeDropped: (page: CodePage) => void = () => {};
+
+  /** Called before each store to a frame given to `remember`; it returns whether it is to be called any further. */
+  onRememberedStore: (ramOffset: number, bytes: number, touchesCode: boolean) => boolean = () => false;
 
   constructor(private readonly state: State) {
     const count = state.ramBytes / 4096;
@@ -68,6 +73,7 @@ export class Frames {
     const frame = ramOffset >>> 12;
     const flags = this.flags[frame];
     if (flags === 0) return;
+    if (flags & REMEMBERED) this.announceRemembered(frame, ramOffset, bytes);
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) {
       this.flags[frame] &= ~TABLE;
       this.tlb.forgetTable(frame);
@@ -137,6 +143,16 @@ export class Frames {
       this.flags[frame] &= WATCHED;
     }
     this.tlb.flush();
+  }
+
+  /** Has every store to the frame announced with `onRememberedStore`. */
+  remember(frame: number): void {
+    if ((this.flags[frame] & REMEMBERED) === 0) this.announce(frame, REMEMBERED);
+  }
+
+  private announceRemembered(frame: number, ramOffset: number, bytes: number): void {
+    const touchesCode = this.code[frame]?.isDecoded(ramOffset & 0xfff, bytes) ?? false;
+    if (!this.onRememberedStore(ramOffset, bytes, touchesCode)) this.flags[frame] &= ~REMEMBERED;
   }
 
   private announce(frame: number, reason: number): void {

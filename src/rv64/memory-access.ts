@@ -250,6 +250,7 @@ export class MemoryAccess extends Translation {
     const virtual = this.address(low);
     const physical = this.translate(virtual, 'execute', 2);
     if (!this.isRam(physical, 2)) throw new Trap(Cause.FetchAccess, virtual);
+    this.strict?.noteFetch(this.index, virtual, physical);
     this.remember(low, high, physical, 'execute');
     return this.lookUp(FETCH_TLB, Tag.fetch, low & ~1, 2) !== 0 ? this.frameOf(physical) : -1;
   }

@@ -19,7 +19,7 @@ import {
   PTE_X,
 } from '../sv39/pte.js';
 import { type Contexts, Tag } from '../sv39/tlb.js';
-import { type Access, type Regime, type TableMemory, walk } from '../sv39/walk.js';
+import { type Access, type Regime, type TableMemory, walk, type Walk } from '../sv39/walk.js';
 import type { Bus } from './bus.js';
 import {
   lowWordOf,
@@ -34,6 +34,7 @@ import {
 import type { Frames } from './frames.js';
 import { Pmp } from './pmp.js';
 import { HART_BYTES, Offset, RAM_START, type State } from './state.js';
+import type { Strict } from './strict-mode.js';
 import { Cause, Mode, Trap } from './trap.js';
 
 export const FAULTS: Readonly<Record<Access, { access: number; page: number }>> = {
@@ -86,6 +87,13 @@ export class Translation {
   /** The CSRs that are storage, by slot. */
   readonly csr: BigInt64Array;
   readonly pmp: Pmp;
+
+  /** Keeps old translations; without it none is ever old. Set by `beStrict`. */
+  strict: Strict | undefined;
+  /** Contexts of the TLB that strict mode has to empty, for they were filled since it last did. */
+  private readonly filled = new Set<number>();
+  /** False where the last walk went by an entry that may not be in force any more. */
+  private isPresent = true;
 
   private readonly tableMemory: TableMemory;
   private contexts: Contexts;
@@ -172,8 +180,21 @@ export class Translation {
   /** To be called after the PMP registers have changed. */
   updateProtection(): void {
     this.pmp.update();
-    this.contexts = this.frames.tlb.contextsFor(this.pmp.setting);
+    const owner = this.strict ? ` of hart ${this.index}` : '';
+    this.contexts = this.frames.tlb.contextsFor(this.pmp.setting + owner);
     this.updateContexts();
+  }
+
+  /** From now on this hart uses old translations: see StrictMode. Its TLB contexts become its own. */
+  beStrict(strict: Strict): void {
+    this.strict = strict;
+    this.updateProtection();
+  }
+
+  /** Empties what the TLB has for this hart in strict mode, so that all of it is looked at anew. */
+  forgetTranslations(): void {
+    for (const context of this.filled) this.frames.tlb.flushContext(context);
+    this.filled.clear();
   }
 
   /** Chooses the TLB contexts. To be called after anything else that a translation depends on has changed. */
@@ -196,6 +217,7 @@ export class Translation {
 
   /** Physical address of `bytes` bytes (within one page) at a virtual one. Throws Trap. */
   protected translate(virtual: bigint, access: Access, bytes: number): number {
+    this.isPresent = true;
     const mode = this.modeOf(access);
     const physical = this.isTranslated(mode)
       ? this.walkFor(virtual, access, mode)
@@ -213,20 +235,30 @@ export class Translation {
   private walkFor(virtual: bigint, access: Access, mode: number): number {
     const regime = this.regime(mode);
     this.regimeRoot = regime.root;
-    const result = walk(virtual, access, regime, this.tableMemory);
+    const result = this.strict
+      ? this.walkStrictly(this.strict, virtual, access, regime)
+      : walk(virtual, access, regime, this.tableMemory);
     if (!result.ok) throw new Trap(FAULTS[access][result.fault], virtual);
     return result.physical;
+  }
+
+  private walkStrictly(strict: Strict, virtual: bigint, access: Access, regime: Regime): Walk {
+    const satp = this.csr[Slot.satp];
+    const { result, isPresent } = strict.walk(this.index, virtual, access, regime, satp, this.tableMemory);
+    this.isPresent = isPresent;
+    return result;
   }
 
   /** Keeps a translation in the TLB where one entry can stand for the whole page. */
   protected remember(low: number, high: number, physical: number, access: Access): void {
     const page = physical - (physical % PAGE_BYTES);
-    if (!this.pmp.allows(page, PAGE_BYTES, access, this.modeOf(access))) return;
+    if (!this.isPresent || !this.pmp.allows(page, PAGE_BYTES, access, this.modeOf(access))) return;
     this.fill(low, high, physical, access);
   }
 
   private fill(low: number, high: number, physical: number, access: Access): void {
     const context = this.words[access === 'execute' ? FETCH_TLB : DATA_TLB];
+    if (this.strict) this.filled.add(context);
     const frame = this.frameOf(physical);
     this.frames.tlb.fill(context, low, high, TAGS[access], this.hostOf(physical), frame);
     if (access === 'execute') this.frames.onFetch?.((high >>> 0) * 2 ** 20 + (low >>> 12), frame);
@@ -237,10 +269,10 @@ export class Translation {
   /**
    * Offset in the memory of `bytes` bytes at the address `high`:`low`, which the TLB does not know; from now on it
    * does, unless stores there are announced. 0 where that takes the full way: for a fault, a device, two pages, a store
-   * that something depends on, or a PTE that is to be changed.
+   * that something depends on, or a PTE that is to be changed. In strict mode everything takes it.
    */
   quickly(low: number, high: number, access: Access, bytes: number): number {
-    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES || !this.pmp.allowsEverything) return 0;
+    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES || !this.pmp.allowsEverything || this.strict) return 0;
     const mode = this.modeOf(access);
     const physical = this.isTranslated(mode)
       ? this.walkQuickly(low, high, access, mode)

@@ -203,6 +203,12 @@ export class Tlb {
     this.onDrop();
   }
 
+  /** Empties the context at a byte offset. */
+  flushContext(offset: number): void {
+    this.empty(this.contexts[(offset - this.start) / TLB_CONTEXT_BYTES]);
+    this.onDrop();
+  }
+
   /** Empties the entries for the 2 MiB from `base`, which one table of level 0 maps. */
   private dropRange(context: Context, base: number): void {
     const { words } = this;

@@ -14,6 +14,7 @@ import { LostFrames } from './lost.js';
 import { Probes, type Role, ROLES } from './probes.js';
 import { ProcessRules } from './process-rules.js';
 import type { RuleId } from './rules.js';
+import { checkFences } from './stale-rules.js';
 import { TableRules } from './table-rules.js';
 import { Tables } from './tables.js';
 
@@ -22,6 +23,8 @@ export interface CheckerOptions {
   readonly backtrace: Backtrace;
   /** Which rules are reported; all if not given. */
   readonly isEnabled?: (rule: RuleId) => boolean;
+  /** Whether harts keep old translations, to find missing fences; see stale-rules.ts. */
+  readonly strictTlb?: boolean;
   /** Hears of each finding as it is made, repeats left out. */
   readonly onFinding?: (finding: Finding) => void;
 }
@@ -54,7 +57,7 @@ export class Checker {
   constructor(
     private readonly machine: Machine,
     kernel: Uint8Array,
-    { backtrace, isEnabled = () => true, onFinding = () => {} }: CheckerOptions,
+    { backtrace, isEnabled = () => true, onFinding = () => {}, strictTlb = false }: CheckerOptions,
   ) {
     const guest = new Guest(machine, kernel);
     const reporter = new Reporter(guest, backtrace, isEnabled, onFinding);
@@ -80,6 +83,7 @@ export class Checker {
     new ProcessRules(checks);
     this.lost = new LostFrames(checks, frames);
     this.reporter = reporter;
+    if (strictTlb) checkFences(machine, guest, reporter, (what) => this.unchecked.add(what));
     for (const role of probes.attach()) {
       const what = CHECKED_BY[role];
       if (what) this.unchecked.add(`${what}: this kernel has no function ${ROLES[role].names.join(' or ')}`);

@@ -15,11 +15,18 @@ export interface CheckedImage {
 }
 
 /** A machine with the project's kernel, which has the fault of this number (0: none), and a checker. */
-export function checkedImage(fault: number, harts = 1): CheckedImage {
-  const { machine, text } = bootImage({ harts });
+export function checkedImage(
+  fault: number,
+  harts = 1,
+  options: { strictTlb?: boolean; seed?: number } = {},
+): CheckedImage {
+  const { machine, text } = bootImage({ harts, seed: options.seed });
   machine.readMemory(machine.symbols.address('fault')!, 4)![0] = fault;
   const tracer = new Backtracer(machine);
-  const checker = new Checker(machine, kernelElf, { backtrace: (hart, atEntry) => tracer.of(hart, atEntry) });
+  const checker = new Checker(machine, kernelElf, {
+    backtrace: (hart, atEntry) => tracer.of(hart, atEntry),
+    strictTlb: options.strictTlb,
+  });
   return { machine, checker, text };
 }
 

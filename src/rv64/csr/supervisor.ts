@@ -83,6 +83,7 @@ export const supervisorCsrs: readonly Csr[] = [
       const mode = BigInt.asUintN(64, value) >> 60n;
       if (mode !== 0n && mode !== BigInt(SATP_MODE_SV39)) return;
       h.csr[Slot.satp] = value;
+      if (h.strict) h.forgetTranslations();
       h.updateContexts();
       h.leave();
     },

@@ -419,5 +419,7 @@ export const rv64i: readonly Row[] = [
     () => {},
   ),
   // Decoded instructions are dropped when a store changes them, so fetches are always coherent with stores.
-  row('fence.i', 'imm[11:0] rs1 001 rd 0001111', () => {}),
+  row('fence.i', 'imm[11:0] rs1 001 rd 0001111', (h) => {
+    h.strict?.fenceInstructions(h);
+  }),
 ];

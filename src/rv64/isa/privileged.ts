@@ -1,5 +1,6 @@
 /** Environment calls, returns from traps, wfi and sfence.vma (privileged specification, "Machine-Mode" and "Supervisor Instructions"). */
 import { MSTATUS_TSR, MSTATUS_TVM, MSTATUS_TW } from '../csr/bits.js';
+import { rs1, rs2 } from '../fields.js';
 import { row, type Row } from '../row.js';
 import { Cause, Mode } from '../trap.js';
 
@@ -44,9 +45,14 @@ export const privileged: readonly Row[] = [
     if (h.mode === Mode.Supervisor && h.mstatusHas(MSTATUS_TW)) h.illegal(i);
     h.waitForInterrupt();
   }),
-  // Translations are dropped when a store changes the table they came from, so there is nothing left to fence.
+  // Translations are dropped when a store changes the table they came from: except in strict mode, nothing is left to fence.
   row('sfence.vma rs1, rs2', '0001001 rs2 rs1 000 00000 1110011', (h, i) => {
     if (h.mode === Mode.User) h.illegal(i);
     if (h.mode === Mode.Supervisor && h.mstatusHas(MSTATUS_TVM)) h.illegal(i);
+    h.strict?.fence(
+      h,
+      rs1(i) === 0 ? undefined : h.x[rs1(i)],
+      rs2(i) === 0 ? undefined : Number(h.x[rs2(i)] & 0xffffn),
+    );
   }),
 ];
