@@ -6,7 +6,7 @@
 import { InvalidArgumentError } from 'commander';
 import { closest, distance } from 'fastest-levenshtein';
 import { BadInputError } from '../machine/errors.js';
-import { hartCount, memorySize, seedValue } from './options.js';
+import { hartCount, memorySize, portNumber, seedValue } from './options.js';
 import { newQemuCommand, type QemuCommand } from './qemu-command.js';
 import { attach, defineDrive, firstOf } from './qemu-devices.js';
 
@@ -179,11 +179,5 @@ function debuggerAt(device: string): QemuCommand['debugger'] {
   if (device === 'none') return undefined;
   const [, host, port] = /^tcp:([^:]*):(\d+)$/.exec(firstOf(device)) ?? [];
   if (port === undefined) throw new InvalidArgumentError('Write tcp::PORT.');
-  return { host, port: portNumber(port) };
-}
-
-function portNumber(text: string): number {
-  const port = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (port >= 1 && port <= 65535) return port;
-  throw new InvalidArgumentError('A port is a number from 1 to 65535.');
+  return { host: host === 'localhost' ? '' : host, port: portNumber(port) };
 }

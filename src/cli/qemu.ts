@@ -22,8 +22,9 @@ export async function qemu(words: readonly string[], version: string): Promise<n
 async function run(command: QemuCommand): Promise<number> {
   const { kernel } = command;
   if (kernel === undefined) throw new BadInputError('no kernel is named; give -kernel FILE');
-  if (command.debugger || command.waitsForDebugger) {
-    throw new BadInputError('there is no port for a debugger yet; leave out -gdb, -s and -S');
+  const { debugger: port, waitsForDebugger } = command;
+  if (waitsForDebugger && port === undefined) {
+    throw new BadInputError('-S waits for a debugger; give -gdb tcp::PORT or -s, so that one can connect');
   }
   if (command.verbose) command.ignored.forEach((option) => say(`without meaning here: ${option}`));
   command.notices.forEach((notice) => say(notice));
@@ -44,6 +45,9 @@ async function run(command: QemuCommand): Promise<number> {
     trace: command.trace,
     prompt: /^\$ /,
     jit: true,
+    gdb: port?.port,
+    gdbHost: port?.host || undefined,
+    wait: waitsForDebugger,
     standsInForQemu: true,
   });
 }
