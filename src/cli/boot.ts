@@ -7,6 +7,7 @@ import type { DebugPort } from './debug-port.js';
 import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
 import { Host } from './host.js';
+import type { Witnesses } from './panic-text.js';
 import { readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
 import { say } from './messages.js';
@@ -37,6 +38,7 @@ export interface BootOptions {
   wait?: boolean;
   gdbHost?: string;
   strictTlb?: boolean;
+  explainPanic?: boolean;
 }
 
 /** Someone who watches the machine of a session. */
@@ -47,6 +49,8 @@ export interface Spectator {
   ending(): Ending | undefined;
   /** Whether what the guest prints goes to standard output. */
   readonly showsOutput: boolean;
+  /** What it knows of the past of the frame at a physical address, for the explanation of a panic. */
+  historyOf?: Witnesses['historyOf'];
 }
 
 /** How long a scripted run may take that names no limit: long enough for any test suite, but not for ever. */
@@ -95,6 +99,7 @@ export async function bootFiles(
     }
     const watcher = spectator ?? (await spectatorFor(options, files));
     watcher?.attach(machine, image);
+    const explainPanic = await panicExplainer(options, machine, image, files, watcher);
     const target = debugPort?.debuggerFor(machine, options.wait ?? false);
     const session = new Session(target ?? machine, output, {
       harts: options.smp,
@@ -105,6 +110,7 @@ export async function bootFiles(
       timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
       now: () => performance.now(),
       interrupt: () => watcher?.ending(),
+      explainPanic,
     });
     const log = options.log === undefined ? undefined : new LogFile(options.log, say);
     if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
@@ -125,6 +131,26 @@ async function spectatorFor(
   if (!strictTlb) return undefined;
   const { FenceWatch } = await import('./fence-watch.js');
   return new FenceWatch(kernel);
+}
+
+/** Not for scripts that take rvemu for QEMU: what they read is the guest's words alone. */
+async function panicExplainer(
+  { explainPanic = true, standsInForQemu = false }: BootOptions,
+  machine: Machine,
+  image: Uint8Array,
+  files: GuestFiles,
+  watcher: Spectator | undefined,
+): Promise<((title: string) => string) | undefined> {
+  if (!explainPanic || watcher?.showsOutput === false) return undefined;
+  if (standsInForQemu && !process.stdin.isTTY) return undefined;
+  const { PanicWatch } = await import('./panic-watch.js');
+  const watch = new PanicWatch(
+    machine,
+    image,
+    files.kernel,
+    (physical) => watcher?.historyOf?.(physical) ?? [],
+  );
+  return (title) => watch.explain(title);
 }
 
 async function openDebugPort({ gdb, wait, gdbHost }: BootOptions): Promise<DebugPort | undefined> {

@@ -43,8 +43,8 @@ export class TextReport {
     ].join('\n');
   }
 
-  /** The line itself, where the source tree is there. */
-  private source(place: Place): string[] {
+  /** Where something happened; and the line itself, where the source tree is there. */
+  source(place: Place): string[] {
     const { colour } = this;
     const lines = [`  ${colour.blue('-->')} ${where(place)}`];
     const text = place.file === undefined ? undefined : this.fileOf(place.file)?.[place.line! - 1];

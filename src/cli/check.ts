@@ -74,6 +74,7 @@ async function checkOnce(
         strictTlb: options.strictTlb,
       });
     },
+    historyOf: (physical) => checker!.historyOf(physical),
     ending: () =>
       options.untilFirst && checker!.findings.length > 0 ? { exitCode: EXIT_FINDINGS } : undefined,
   };

@@ -64,8 +64,9 @@ export class Host {
 
   private async loop(): Promise<number> {
     while (this.exitCode === undefined) {
-      const { output, notice, ending, idleSeconds } = this.session.step();
+      const { output, notice, explanation, ending, idleSeconds } = this.session.step();
       await this.write(output);
+      if (explanation) this.show(explanation);
       if (notice) this.say(notice);
       if (ending) {
         if (ending.message) this.say(ending.message, ending.exitCode === EXIT.done ? 'notice' : 'error');
@@ -170,6 +171,12 @@ export class Host {
     while (process.stdout.writableNeedDrain && this.hasTime) {
       await this.wakeup.sleep(1000 * this.session.secondsLeft);
     }
+  }
+
+  /** Lines on standard error. */
+  private show(text: string): void {
+    if (this.messagesMeetOutput) this.finishLine();
+    process.stderr.write(text + '\n');
   }
 
   private say(message: string, kind?: 'error' | 'notice'): void {

@@ -133,6 +133,7 @@ const sessionCommand = (name: string): Command =>
     )
     .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
     .option('--strict-tlb', 'let harts use old translations until sfence.vma, and report each that is used')
+    .option('--no-explain-panic', 'do not explain why the guest panicked')
     .option('--no-jit', 'interpret everything: slower, and otherwise the same')
     .option('--log <file>', 'write a copy of all output here')
     .option(

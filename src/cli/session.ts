@@ -35,6 +35,8 @@ export interface SessionOptions {
   now: () => number;
   /** Asked after each slice whether the session is to end for another reason. */
   interrupt?: () => Ending | undefined;
+  /** Explains, in lines, why the guest died, whose last words are given. Asked once. */
+  explainPanic?: (title: string) => string;
 }
 
 /** How a session ended. */
@@ -51,6 +53,8 @@ export interface Step {
   idleSeconds: number;
   /** For the user: something that does not end the session. */
   notice?: string;
+  /** For the user, in lines: why the guest died. Comes once, with what it printed last. */
+  explanation?: string;
   ending?: Ending;
 }
 
@@ -75,6 +79,7 @@ export class Session {
   private panicLine: string | undefined;
   /** Slices run since the guest panicked, that one included. */
   private panickedSlices = 0;
+  private isExplained = false;
 
   /** `output` is where the guest's serial port transmits to. */
   constructor(
@@ -119,6 +124,7 @@ export class Session {
     }
     const asleep = quiet && stop.kind === 'idle';
     const notice = this.noticePanic();
+    const explanation = this.explain(stop);
     const ending =
       this.options.interrupt?.() ??
       this.endingOf(stop) ??
@@ -126,11 +132,12 @@ export class Session {
       this.endingOfScript(quiet) ??
       this.endingOfTime();
     const typed = !ending && quiet && this.typeNextCommand();
-    if (ending || typed || !asleep) return { output, idleSeconds: 0, notice, ending };
+    if (ending || typed || !asleep) return { output, idleSeconds: 0, notice, explanation, ending };
     return {
       output,
       idleSeconds: this.secondsToWait(stop.cycles),
       notice,
+      explanation,
       ending: this.endingOfSleep(stop.cycles),
     };
   }
@@ -176,6 +183,12 @@ export class Session {
     this.panickedSlices++;
     if (!this.options.interactive || this.panickedSlices > 1) return undefined;
     return 'the guest panicked; Ctrl-A x ends the session';
+  }
+
+  private explain(stop: Stop): string | undefined {
+    if (this.isExplained || !(stop.kind === 'stuck' || this.panickedSlices > 0)) return undefined;
+    this.isExplained = true;
+    return this.options.explainPanic?.(stop.kind === 'stuck' ? stop.message : this.panicLine!);
   }
 
   /** Reads xv6's `panicked`, which `panic` sets once it has printed. A kernel without it is taken at its word. */

@@ -317,6 +317,11 @@ export class Machine {
     this.harts.forEach((hart) => (hart.observer = observer));
   }
 
+  /** Has `listener` told of each exception that a hart takes in supervisor mode: pc is where. There is one at most. */
+  listenToKernelExceptions(listener: (hart: Hart, cause: bigint, value: bigint) => void): void {
+    this.harts.forEach((hart) => (hart.onKernelException = listener));
+  }
+
   /**
    * Has `probe` called before the instruction at a physical address is executed. Nothing else gets slower.
    * Throws RangeError outside RAM.

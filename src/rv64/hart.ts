@@ -56,6 +56,9 @@ export class Hart extends Traps {
   /** Watches this hart; without one nothing is paid for the possibility. */
   observer: Observer | undefined;
 
+  /** Told of each exception in supervisor mode, as it is taken: of the kernel's own mistakes, mostly. */
+  onKernelException: ((hart: Hart, cause: bigint, value: bigint) => void) | undefined;
+
   /** Executes hot code; without one the interpreter executes everything. */
   translator: Translator | undefined;
 
@@ -136,6 +139,7 @@ export class Hart extends Traps {
 
   protected override onTrap(code: number, isInterrupt: boolean, value: bigint): void {
     this.idleLoop.reset();
+    if (!isInterrupt && this.mode === Mode.Supervisor) this.onKernelException?.(this, BigInt(code), value);
     if (this.observer?.trap === undefined) return;
     const cause = BigInt(code) | (isInterrupt ? INTERRUPT_FLAG : 0n);
     this.observer.trap(this, BigInt.asIntN(64, cause), value);

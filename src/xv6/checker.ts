@@ -5,7 +5,7 @@
 import type { Machine } from '../machine/machine.js';
 import { BlockRules } from './block-rules.js';
 import type { Checks } from './checks.js';
-import { type Backtrace, type Finding, Reporter } from './finding.js';
+import { type Backtrace, type Event, type Finding, Reporter } from './finding.js';
 import { FrameRules } from './frame-rules.js';
 import { Guest } from './guest.js';
 import { KernelTableRules } from './kernel-table-rules.js';
@@ -51,6 +51,7 @@ const CHECKED_BY: Partial<Record<Role, string>> = {
 export class Checker {
   private readonly reporter: Reporter;
   private readonly lost: LostFrames;
+  private readonly frames: FrameRules;
   private readonly unchecked = new Set<string>();
 
   /** `machine` has not run yet; `kernel` is the file that it runs. */
@@ -82,12 +83,18 @@ export class Checker {
     new BlockRules(checks, frames);
     new ProcessRules(checks);
     this.lost = new LostFrames(checks, frames);
+    this.frames = frames;
     this.reporter = reporter;
     if (strictTlb) checkFences(machine, guest, reporter, (what) => this.unchecked.add(what));
     for (const role of probes.attach()) {
       const what = CHECKED_BY[role];
       if (what) this.unchecked.add(`${what}: this kernel has no function ${ROLES[role].names.join(' or ')}`);
     }
+  }
+
+  /** What is known of the past of the frame at a physical address. */
+  historyOf(physical: number): { what: string; event: Event }[] {
+    return this.frames.history(physical);
   }
 
   get findings(): readonly Finding[] {
