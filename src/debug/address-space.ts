@@ -60,7 +60,7 @@ export function physicalAddress(machine: Machine, hart: Hart, virtual: bigint): 
 export function readVirtual(machine: Machine, hart: Hart, virtual: bigint, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let done = 0;
-  for (const piece of piecesOf(machine, hart, virtual, length)) {
+  for (const piece of physicalPieces(machine, hart, virtual, length)) {
     bytes.set(machine.readMemory(piece.physical, piece.length)!, done);
     done += piece.length;
   }
@@ -69,7 +69,7 @@ export function readVirtual(machine: Machine, hart: Hart, virtual: bigint, lengt
 
 /** Stores bytes at a hart's virtual address; false, and nothing stored, where not all of them are memory. */
 export function writeVirtual(machine: Machine, hart: Hart, virtual: bigint, bytes: Uint8Array): boolean {
-  const pieces = [...piecesOf(machine, hart, virtual, bytes.length)];
+  const pieces = physicalPieces(machine, hart, virtual, bytes.length);
   if (pieces.reduce((sum, { length }) => sum + length, 0) < bytes.length) return false;
   let done = 0;
   for (const { physical, length } of pieces) {
@@ -79,17 +79,25 @@ export function writeVirtual(machine: Machine, hart: Hart, virtual: bigint, byte
   return true;
 }
 
-/** The pieces of physical memory that make up a range of virtual addresses, page by page, to the first hole. */
-function* piecesOf(machine: Machine, hart: Hart, virtual: bigint, length: number) {
+/** A range of physical memory, within a page. */
+export interface Piece {
+  readonly physical: bigint;
+  readonly length: number;
+}
+
+/** The memory that a range of a hart's virtual addresses means, page by page, up to where there is none. */
+export function physicalPieces(machine: Machine, hart: Hart, virtual: bigint, length: number): Piece[] {
+  const pieces: Piece[] = [];
   for (let done = 0; done < length;) {
     const address = BigInt.asUintN(64, virtual + BigInt(done));
     const physical = physicalAddress(machine, hart, address);
     const rest = PAGE_BYTES - Number(address % BigInt(PAGE_BYTES));
-    const piece = { physical: physical ?? 0n, length: Math.min(rest, length - done) };
-    if (physical === undefined || machine.readMemory(physical, piece.length) === undefined) return;
-    yield piece;
-    done += piece.length;
+    const bytes = Math.min(rest, length - done);
+    if (physical === undefined || machine.readMemory(physical, bytes) === undefined) break;
+    pieces.push({ physical, length: bytes });
+    done += bytes;
   }
+  return pieces;
 }
 
 function readPte(machine: Machine, at: bigint): bigint | undefined {

@@ -5,11 +5,14 @@
 import type { Machine, StepLimit, Stop } from '../machine/machine.js';
 import type { Hart } from '../rv64/hart.js';
 import { Breakpoints } from './breakpoints.js';
+import { type Watchpoint, Watchpoints } from './watchpoints.js';
 
 /** Why the machine came to a halt, and which hart it is about. */
 export interface Halt {
   readonly hart: Hart;
-  readonly reason: 'asked' | 'step' | 'breakpoint' | 'stuck';
+  readonly reason: 'asked' | 'step' | 'breakpoint' | 'watchpoint' | 'stuck';
+  /** The one that was hit, if it was one. */
+  readonly watchpoint?: Watchpoint;
 }
 
 /** Someone who follows what the machine does while it is debugged. */
@@ -22,6 +25,7 @@ export interface Follower {
 
 export class Debugger {
   readonly breakpoints: Breakpoints;
+  readonly watchpoints: Watchpoints;
   /** Without one the machine is not halted when the guest gets stuck. */
   follower: Follower | undefined;
   /** Called when the machine was told to go on, so that whoever runs it does. */
@@ -38,6 +42,10 @@ export class Debugger {
   constructor(readonly machine: Machine) {
     this.lastHalt = { hart: machine.harts[0], reason: 'asked' };
     this.breakpoints = new Breakpoints(machine, (hart) => this.see({ hart, reason: 'breakpoint' }));
+    this.watchpoints = new Watchpoints(machine, (watchpoint, hart) => {
+      // A debugger's own stores are none that it waits for.
+      if (hart) this.see({ hart, reason: 'watchpoint', watchpoint });
+    });
   }
 
   // ---- for the session ----------------------------------------------------------------------------------
@@ -102,6 +110,7 @@ export class Debugger {
   /** Lets the machine go on. A hart that stands at a breakpoint goes on with its instruction if it is `from`. */
   resume(from: Hart): void {
     this.breakpoints.tidy();
+    this.watchpoints.tidy();
     this.goOn(from, undefined);
   }
 

@@ -46,7 +46,7 @@ export interface MachineOptions {
   readonly jit?: boolean | JitOptions;
 }
 
-/** Called before a store of `bytes` bytes; it may look at everything and change nothing. */
+/** Called before a store (or load) of `bytes` bytes; it may look at everything and change nothing. */
 export type FrameWatcher = (physicalAddress: bigint, bytes: number, hart: Hart | undefined) => void;
 
 /** Why `run` returned. */
@@ -356,6 +356,20 @@ export class Machine {
 
   unwatchFrame(physicalAddress: bigint): void {
     this.frames.unwatch(this.frameAt(physicalAddress));
+  }
+
+  /**
+   * The same for loads of data, by harts. To be called while no hart executes. Loads from the frame get slower. Throws
+   * RangeError outside RAM.
+   */
+  watchLoads(physicalAddress: bigint, watcher: FrameWatcher): void {
+    this.frames.watchLoads(this.frameAt(physicalAddress), (offset, bytes) =>
+      watcher(BigInt(RAM_BASE + offset), bytes, this.running),
+    );
+  }
+
+  unwatchLoads(physicalAddress: bigint): void {
+    this.frames.unwatchLoads(this.frameAt(physicalAddress));
   }
 
   private frameAt(physicalAddress: bigint): number {

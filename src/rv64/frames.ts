@@ -14,16 +14,19 @@ const CODE = 2;
 const WATCHED = 4;
 /** See StrictMode. */
 const REMEMBERED = 8;
+/** Loads from the frame are announced; so its stores are, as some atomics load. */
+const LOADS_WATCHED = 16;
 
-/** Called when a store is about to change bytes of a frame that is being watched. */
-export type StoreWatcher = (ramOffset: number, bytes: number) => void;
+/** Called when bytes of a frame that is being watched are about to be stored, or loaded. */
+export type AccessWatcher = (ramOffset: number, bytes: number) => void;
 
 export class Frames {
   private readonly flags: Uint8Array;
   private readonly code: (CodePage | undefined)[];
   /** Probes by frame and slot. */
   private readonly probes = new Map<number, Map<number, Probe>>();
-  private readonly watchers = new Map<number, StoreWatcher>();
+  private readonly watchers = new Map<number, AccessWatcher>();
+  private readonly loadWatchers = new Map<number, AccessWatcher>();
   readonly tlb: Tlb;
 
   /** Called when a hart in the middle of a page must look again at what it executes. */
@@ -63,7 +66,7 @@ export class Frames {
   isNews(ramOffset: number, bytes: number): boolean {
     const frame = Math.floor(ramOffset / 4096);
     const flags = this.flags[frame];
-    if (flags & WATCHED) return true;
+    if (flags & (WATCHED | LOADS_WATCHED)) return true;
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) return true;
     return (flags & CODE) !== 0 && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes);
   }
@@ -125,7 +128,7 @@ export class Frames {
   }
 
   /** Has every store to the frame reported, until `unwatch`. A frame has one watcher at most. */
-  watch(frame: number, watcher: StoreWatcher): void {
+  watch(frame: number, watcher: AccessWatcher): void {
     this.watchers.set(frame, watcher);
     this.announce(frame, WATCHED);
   }
@@ -135,12 +138,34 @@ export class Frames {
     this.flags[frame] &= ~WATCHED;
   }
 
+  /** Has every load of data from the frame reported, until `unwatchLoads`. A frame has one such watcher at most. */
+  watchLoads(frame: number, watcher: AccessWatcher): void {
+    this.loadWatchers.set(frame, watcher);
+    this.announce(frame, LOADS_WATCHED);
+    this.tlb.flush();
+  }
+
+  unwatchLoads(frame: number): void {
+    this.loadWatchers.delete(frame);
+    this.flags[frame] &= ~LOADS_WATCHED;
+  }
+
+  /** True when loads from the frame are to be announced. */
+  watchesLoads(frame: number): boolean {
+    return (this.flags[frame] & LOADS_WATCHED) !== 0;
+  }
+
+  /** Announces a load of `bytes` bytes (within one frame) from a frame whose loads are watched. */
+  beforeLoad(ramOffset: number, bytes: number): void {
+    this.loadWatchers.get(Math.floor(ramOffset / 4096))!(ramOffset, bytes);
+  }
+
   /** Drops everything that was derived from RAM, after RAM was replaced as a whole. */
   forgetAll(): void {
     for (let frame = 0; frame < this.flags.length; frame++) {
       if (this.flags[frame] & TABLE) this.tlb.forgetTable(frame);
       if (this.flags[frame] & CODE) this.dropCode(frame);
-      this.flags[frame] &= WATCHED;
+      this.flags[frame] &= WATCHED | LOADS_WATCHED;
     }
     this.tlb.flush();
   }

@@ -16,7 +16,7 @@ const FETCH_TLB = Offset.fetchTlb >>> 2;
 const RESERVATION = Offset.reservation >>> 2;
 
 export class MemoryAccess extends Translation {
-  /** Loads and stores so far that went to a device. */
+  /** Loads and stores so far that went to a device, and loads that somebody watches. */
   deviceAccesses = 0;
 
   /** High word of the address that `addressLow` computed last. */
@@ -154,7 +154,9 @@ export class MemoryAccess extends Translation {
     const physical = this.translate(virtual, access, bytes);
     if (!this.isRam(physical, bytes)) throw new Trap(FAULTS[access].access, virtual);
     if (access === 'write') this.beforeStore(low, physical, bytes);
-    else this.remember(low, this.high, physical, access);
+    if (access === 'read' || this.frames.watchesLoads(this.frameOf(physical))) {
+      this.beforeLoad(low, physical, bytes);
+    }
     return this.hostOf(physical);
   }
 
@@ -174,7 +176,7 @@ export class MemoryAccess extends Translation {
       if (value === undefined) throw new Trap(Cause.LoadAccess, virtual);
       return value;
     }
-    this.remember(low, this.high, physical, 'read');
+    this.beforeLoad(low, physical, bytes);
     return this.peek(physical, bytes);
   }
 
@@ -190,6 +192,15 @@ export class MemoryAccess extends Translation {
     }
     this.beforeStore(low, physical, bytes);
     this.poke(physical, bytes, value);
+  }
+
+  /** Announces a load that somebody watches, or sees to it that the next one from this page is quick. */
+  private beforeLoad(low: number, physical: number, bytes: number): void {
+    if (!this.frames.watchesLoads(this.frameOf(physical))) this.remember(low, this.high, physical, 'read');
+    else {
+      this.deviceAccesses++;
+      this.frames.beforeLoad(physical - this.bus.ramBase, bytes);
+    }
   }
 
   /** Announces a store, or sees to it that the next one to this page need not be. */
@@ -217,6 +228,9 @@ export class MemoryAccess extends Translation {
     let value = 0n;
     let shift = 0n;
     for (const part of this.halves(virtual, bytes, 'read')) {
+      if (this.frames.watchesLoads(this.frameOf(part.physical))) {
+        this.frames.beforeLoad(part.physical - this.bus.ramBase, part.bytes);
+      }
       for (let i = 0; i < part.bytes; i++, shift += 8n) value |= this.peek(part.physical + i, 1) << shift;
     }
     return value;

@@ -278,6 +278,7 @@ export class Translation {
       ? this.walkQuickly(low, high, access, mode)
       : (high >>> 0) * 2 ** 32 + (low >>> 0);
     if (!this.isRam(physical, bytes)) return 0;
+    if (access === 'read' && this.frames.watchesLoads(this.frameOf(physical))) return 0;
     if (access === 'write' && !this.frames.isPlain(this.frameOf(physical))) {
       if (this.frames.isNews(physical - this.bus.ramBase, bytes)) return 0;
     } else this.fill(low, high, physical, access);

@@ -5,12 +5,24 @@
  * What a packet means is told in the gdb manual, "Remote Protocol", sections "Packets" and "General Query Packets".
  */
 import type { Hart } from '../../rv64/hart.js';
-import { readVirtual, writeVirtual } from '../address-space.js';
 import type { Debugger, Follower, Halt } from '../debugger.js';
+import { BAD_PACKET, OK, UNKNOWN } from './answers.js';
 import { MEMORY_MAP, TARGET_DESCRIPTION, threadList } from './descriptions.js';
-import { bytesOfHex, hexOfBytes, hexOfRegister, hexOfText, parseHex, registerOfHex } from './hex.js';
+import { bytesOfHex, hexOfText, parseHex } from './hex.js';
+import {
+  MOST_BYTES,
+  parseRange,
+  readMemory,
+  readRegister,
+  readRegisters,
+  removePoint,
+  setPoint,
+  STOP_REASON,
+  writeMemory,
+  writeRegister,
+  writeRegisters,
+} from './inspection.js';
 import { bytesOf, packet, PACKET_BYTES, PacketReader, type Received } from './packets.js';
-import { generalRegisters, registerByNumber } from './registers.js';
 
 /** Signals by the numbers that gdb knows them by. */
 const SIGNAL = { interrupt: 2, trap: 5, fault: 11 } as const;
@@ -18,17 +30,9 @@ const SIGNAL_OF: Readonly<Record<Halt['reason'], number>> = {
   asked: SIGNAL.interrupt,
   step: SIGNAL.trap,
   breakpoint: SIGNAL.trap,
+  watchpoint: SIGNAL.trap,
   stuck: SIGNAL.fault,
 };
-
-/** Answers: done; the packet makes no sense; no memory there. An empty one says that the packet is not known. */
-const OK = 'OK';
-const BAD_PACKET = 'E16';
-const BAD_ADDRESS = 'E0e';
-const UNKNOWN = '';
-
-/** Most bytes of memory read at a time: two digits each. */
-const MOST_BYTES = PACKET_BYTES / 2;
 
 /** What a packet has after its name. Returns the answer; undefined for none, or one that comes later. */
 type Handler = (text: string) => string | undefined;
@@ -69,11 +73,13 @@ export class GdbConnection implements Follower {
     if (this.target.follower !== this) return;
     this.target.follower = undefined;
     this.target.breakpoints.clear();
+    this.target.watchpoints.clear();
     if (this.target.isHalted) this.target.resume(this.general);
   }
 
-  halted({ hart, reason }: Halt): void {
-    this.reply(this.stop(SIGNAL_OF[reason], hart));
+  halted({ hart, reason, watchpoint }: Halt): void {
+    const which = watchpoint && `${STOP_REASON[watchpoint.kind]}:${watchpoint.address.toString(16)};`;
+    this.reply(this.stop(SIGNAL_OF[reason], hart, which));
   }
 
   ended(code: number): void {
@@ -138,15 +144,15 @@ export class GdbConnection implements Follower {
     ['S', (text) => this.goOn(text.split(';')[1] ?? '', 's')],
     ['k', () => (this.options.onKill(), undefined)],
     ['D', () => (this.close(), OK)],
-    ['g', () => generalRegisters.map(({ read }) => hexOfRegister(read(this.general))).join('')],
-    ['G', (text) => this.writeRegisters(text)],
-    ['p', (text) => this.readRegister(text)],
-    ['P', (text) => this.writeRegister(text)],
-    ['m', (text) => this.readMemory(text)],
-    ['M', (text) => this.writeMemory(text, bytesOfHex)],
-    ['X', (text) => this.writeMemory(text, bytesOf)],
-    ['Z', (text) => this.setPoint(text, true)],
-    ['z', (text) => this.setPoint(text, false)],
+    ['g', () => readRegisters(this.general)],
+    ['G', (text) => writeRegisters(this.general, text)],
+    ['p', (text) => readRegister(this.general, text)],
+    ['P', (text) => writeRegister(this.general, text)],
+    ['m', (text) => readMemory(this.target.machine, this.general, text)],
+    ['M', (text) => writeMemory(this.target.machine, this.general, text, bytesOfHex)],
+    ['X', (text) => writeMemory(this.target.machine, this.general, text, bytesOf)],
+    ['Z', (text) => setPoint(this.target, this.general, text)],
+    ['z', (text) => removePoint(this.target, text)],
   ];
 
   private features(): string {
@@ -190,10 +196,10 @@ export class GdbConnection implements Follower {
     return `T${signal.toString(16).padStart(2, '0')}thread:${threadOf(hart)};`;
   }
 
-  private stop(signal: number, hart: Hart): string {
+  private stop(signal: number, hart: Hart, which = ''): string {
     this.general = hart;
     this.control = undefined;
-    this.stopReply = this.stopReplyFor(signal, hart);
+    this.stopReply = this.stopReplyFor(signal, hart) + which;
     return this.stopReply;
   }
 
@@ -223,75 +229,9 @@ export class GdbConnection implements Follower {
     else this.target.resume(this.general);
     return undefined;
   }
-
-  // ---- registers and memory -----------------------------------------------------------------------------
-
-  private readRegister(text: string): string {
-    const number = parseHex(text);
-    const register = number === undefined ? undefined : registerByNumber(number);
-    return register === undefined ? BAD_PACKET : hexOfRegister(register.read(this.general));
-  }
-
-  private writeRegister(text: string): string {
-    const [number, digits] = text.split('=');
-    const parsed = parseHex(number);
-    const register = parsed === undefined ? undefined : registerByNumber(parsed);
-    const value = registerOfHex(digits ?? '');
-    if (register?.write === undefined || value === undefined) return BAD_PACKET;
-    register.write(this.general, value);
-    return OK;
-  }
-
-  private writeRegisters(text: string): string {
-    const values = generalRegisters.map((_, i) => registerOfHex(text.slice(16 * i, 16 * i + 16)));
-    if (values.includes(undefined)) return BAD_PACKET;
-    generalRegisters.forEach((register, i) => register.write!(this.general, values[i]!));
-    return OK;
-  }
-
-  private readMemory(text: string): string {
-    const range = parseRange(text);
-    if (range === undefined) return BAD_PACKET;
-    const bytes = readVirtual(
-      this.target.machine,
-      this.general,
-      range.address,
-      Math.min(range.length, MOST_BYTES),
-    );
-    return bytes.length === 0 && range.length > 0 ? BAD_ADDRESS : hexOfBytes(bytes);
-  }
-
-  private writeMemory(text: string, decode: (data: string) => Uint8Array | undefined): string {
-    const colon = text.indexOf(':');
-    const range = colon < 0 ? undefined : parseRange(text.slice(0, colon));
-    const bytes = decode(text.slice(colon + 1));
-    if (range === undefined || bytes?.length !== range.length) return BAD_PACKET;
-    return writeVirtual(this.target.machine, this.general, range.address, bytes) ? OK : BAD_ADDRESS;
-  }
-
-  // ---- breakpoints --------------------------------------------------------------------------------------
-
-  /** Breakpoints "in software" and "in hardware" are one: none is written to memory. */
-  private setPoint(text: string, isSet: boolean): string {
-    const [type, digits] = text.split(',');
-    const address = parseHex(digits);
-    if (type !== '0' && type !== '1') return UNKNOWN;
-    if (address === undefined) return BAD_PACKET;
-    const { breakpoints } = this.target;
-    if (isSet) breakpoints.add(address);
-    else breakpoints.remove(address);
-    return OK;
-  }
 }
 
 const threadOf = (hart: Hart): string => (hart.index + 1).toString(16).padStart(2, '0');
-
-/** `address,length` in hexadecimal. */
-function parseRange(text: string): { address: bigint; length: number } | undefined {
-  const [address, length, ...rest] = text.split(',').map(parseHex);
-  if (address === undefined || length === undefined || rest.length > 0) return undefined;
-  return { address, length: Number(length) };
-}
 
 /** The part of a document that `offset,length` names: `l` and the last of it, or `m` and what is not. */
 function part(document: string, text: string): string {

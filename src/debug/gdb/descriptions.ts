@@ -7,9 +7,13 @@ const element = ({ name, number, type }: Register): string =>
 const feature = (name: string, registers: readonly Register[]): string =>
   `<feature name="${name}">${registers.map(element).join('')}</feature>`;
 
-/** The gdb manual, "Target Descriptions", section "RISC-V Features". */
+/**
+ * The gdb manual, "Target Descriptions", section "RISC-V Features". Without an osabi some gdbs take the guest for a Linux
+ * program, and step over system calls instead of into them.
+ */
 export const TARGET_DESCRIPTION =
   '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target><architecture>riscv:rv64</architecture>' +
+  '<osabi>none</osabi>' +
   feature('org.gnu.gdb.riscv.cpu', generalRegisters) +
   feature('org.gnu.gdb.riscv.csr', csrRegisters) +
   feature('org.gnu.gdb.riscv.virtual', [privilegeRegister]) +
