@@ -6,8 +6,9 @@ import { Command, CommanderError, Option } from 'commander';
 import { BlockStoreError } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
 import { say } from './messages.js';
-import { hartCount, memorySize, oneMore, portNumber, promptExpression } from './options.js';
-import { regularExpression, ruleNames, seconds, seedRange, seedValue } from './options.js';
+import { machineOptions } from './machine-options.js';
+import { oneMore, portNumber, regularExpression, ruleNames, seedRange } from './options.js';
+import { addPageTableCommand } from './pagetable-command.js';
 
 const EXIT_UNUSABLE = 2;
 const EXIT_INTERNAL = 70;
@@ -104,37 +105,12 @@ const program = new Command('rvemu')
 
 /** What says which machine boots, and how its session goes. */
 const sessionCommand = (name: string): Command =>
-  program
-    .command(name)
-    .argument('[kernel]', 'an ELF file for RV64')
-    .option('--disk <file>', 'the disk image')
-    .option('--smp <harts>', 'how many harts, 1 to 8', hartCount, 3)
-    .addOption(
-      new Option('--memory <size>', 'RAM, such as 256M or 1G')
-        .argParser(memorySize)
-        .default(128 * 1024 ** 2, '128M'),
-    )
-    .addOption(
-      new Option('--virtio <version>', "the disk's register layout; auto finds out what the kernel wants")
-        .choices(['auto', 'legacy', 'modern'])
-        .default('auto'),
-    )
+  machineOptions(program.command(name).argument('[kernel]', 'an ELF file for RV64'))
     .option('--ephemeral', 'keep disk writes in memory')
-    .option('--seed <number>', 'choose another order of the harts: 0 to 4294967295', seedValue)
     .option('--run <command>', 'type this at the prompt; may be given many times', oneMore)
     .option('--expect <regex>', 'a line of output must match this', regularExpression)
-    .addOption(
-      new Option(
-        '--prompt <regex>',
-        'what the guest prints when it waits for a command, as the end of a line',
-      )
-        .argParser(promptExpression)
-        .default(/^\$ /, '^\\$ '),
-    )
-    .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
     .option('--strict-tlb', 'let harts use old translations until sfence.vma, and report each that is used')
     .option('--no-explain-panic', 'do not explain why the guest panicked')
-    .option('--no-jit', 'interpret everything: slower, and otherwise the same')
     .option('--log <file>', 'write a copy of all output here')
     .option(
       '--trace <filter>',
@@ -169,6 +145,8 @@ sessionCommand('check')
     const { check } = await import('./check.js');
     process.exitCode = await check(kernel, options, packageVersion());
   });
+
+addPageTableCommand(program);
 
 program
   .command('qemu')
