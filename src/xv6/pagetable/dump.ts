@@ -161,13 +161,15 @@ export function runsOf(row: Row): Row[] {
   }));
 }
 
+/** What no one but the kernel may use, by name. */
+const PRIVATE = ['trampoline', 'trapframe', 'kernel stack', 'text', 'data', 'free memory'];
+
 /** What is wrong with a row whatever kernel it is of: words, or undefined. */
 export function faultOf({ access, name }: Row): string | undefined {
   const [read, write, execute, user] = [...access];
   if (write === 'w' && read === '-') return 'writable and not readable: a reserved encoding';
-  if (write === 'w' && execute === 'x') return 'writable and executable';
-  if (name === 'text' && write === 'w') return 'kernel text is writable';
-  const isPrivate = ['trampoline', 'trapframe', 'kernel stack', 'text', 'data', 'free memory'].includes(name);
-  if (isPrivate && user === 'u') return 'the user may reach it';
-  return undefined;
+  if (!PRIVATE.includes(name)) return undefined;
+  if (user === 'u') return 'the user may reach it';
+  if (write === 'w' && name === 'text') return 'kernel text is writable';
+  return write === 'w' && execute === 'x' ? 'writable and executable' : undefined;
 }

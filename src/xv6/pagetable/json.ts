@@ -73,7 +73,10 @@ export const differencesAsJson = (
 /** Reads what `asJson` wrote. `path` is for messages. Throws BadInputError. */
 export function readDump(text: string, path: string): Dump {
   const parsed = dump.safeParse(parse(text, path));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { table, tables, rows } = parsed.data;
+    return { table, tables, rows };
+  }
   const [issue] = parsed.error.issues;
   const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
   throw new BadInputError(

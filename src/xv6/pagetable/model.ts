@@ -61,5 +61,5 @@ function devicesOf(guest: Guest, rows: readonly Row[]): KernelRegion[] {
 /** Process slots, by the lowest stack. */
 function stacksOf({ rows }: Dump): number {
   const stacks = rows.filter(({ name }) => name === 'kernel stack').flatMap(runsOf);
-  return Math.max(0, ...stacks.map(({ start }) => Math.ceil((TRAMPOLINE - start) / (2 * PAGE_BYTES))));
+  return Math.max(0, ...stacks.map(({ start }) => Math.floor((TRAMPOLINE - start) / (2 * PAGE_BYTES))));
 }

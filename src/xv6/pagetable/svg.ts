@@ -197,7 +197,7 @@ function entries(row: Row, level: number): string {
 
 /** What the lanes are mapped to, from top to bottom. */
 function placesOf(lanes: readonly Lane[]): string[] {
-  const order = { frames: 0, elsewhere: 1, 'in-place': 2 };
+  const order = { elsewhere: 0, frames: 1, 'in-place': 2 };
   const sorted = [...lanes].sort((a, b) => order[a.row.target.kind] - order[b.row.target.kind]);
   return [...new Set(sorted.map(({ row }) => placeOf(row.target)))];
 }
