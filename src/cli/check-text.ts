@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { ChalkInstance } from 'chalk';
 import type { Place, Places } from '../debug/places.js';
+import { describePoison } from '../debug/poison.js';
 import type { Event, Finding } from '../xv6/finding.js';
 import { indexOf, SV39 } from '../xv6/model/page-table.js';
 import { RULES } from '../xv6/rules.js';
@@ -68,6 +69,16 @@ export class TextReport {
     if (virtualAddress !== undefined && physicalAddress !== undefined) {
       lines.push(`  ${hex(virtualAddress)} -> ${hex(physicalAddress)}`);
     }
+    const poison = [
+      virtualAddress,
+      physicalAddress,
+      entryBefore,
+      entryAfter,
+      ...path.map(({ entry }) => entry),
+    ]
+      .filter((value) => value !== undefined && value !== 0 && value !== 0n)
+      .map((value) => [value!, describePoison(BigInt(value!))] as const)
+      .filter(([, words]) => words !== undefined);
     path.forEach(({ level, entry }, depth) => {
       const mark = depth === path.length - 1 ? this.colour.red(' <-- here') : '';
       const index = indexOf(SV39, virtualAddress!, level);
@@ -76,6 +87,7 @@ export class TextReport {
     if (entryBefore !== undefined)
       lines.push(`  entry before, or as it should be: ${describeEntry(entryBefore)}`);
     if (entryAfter !== undefined) lines.push(`  entry now: ${describeEntry(entryAfter)}`);
+    for (const [value, words] of new Map(poison)) lines.push(`  ${hex(value)} is poison: ${words}`);
     return lines;
   }
 

@@ -368,6 +368,18 @@ export class Machine {
     );
   }
 
+  /**
+   * The same, at any time and at little cost, for loads through the mapping at that same address, as kernels have it;
+   * through others they may go unseen.
+   */
+  watchLoadsInPlace(physicalAddress: bigint, watcher: FrameWatcher): void {
+    this.frames.watchLoads(
+      this.frameAt(physicalAddress),
+      (offset, bytes) => watcher(BigInt(RAM_BASE + offset), bytes, this.running),
+      Number(BigInt.asIntN(32, physicalAddress)),
+    );
+  }
+
   unwatchLoads(physicalAddress: bigint): void {
     this.frames.unwatchLoads(this.frameAt(physicalAddress));
   }

@@ -138,11 +138,15 @@ export class Frames {
     this.flags[frame] &= ~WATCHED;
   }
 
-  /** Has every load of data from the frame reported, until `unwatchLoads`. A frame has one such watcher at most. */
-  watchLoads(frame: number, watcher: AccessWatcher): void {
+  /**
+   * Has every load of data from the frame reported, until `unwatchLoads`. A frame has one such watcher at most. With
+   * `low`, the low word of a virtual address, loads through other mappings may go unseen; that costs much less.
+   */
+  watchLoads(frame: number, watcher: AccessWatcher, low?: number): void {
     this.loadWatchers.set(frame, watcher);
     this.announce(frame, LOADS_WATCHED);
-    this.tlb.flush();
+    if (low === undefined) this.tlb.flush();
+    else this.tlb.dropReaders(frame, low);
   }
 
   unwatchLoads(frame: number): void {

@@ -164,6 +164,15 @@ export class Tlb {
     }
   }
 
+  /** From now on loads from the frame miss, where they go by the low bits of this virtual address. */
+  dropReaders(frame: number, low: number): void {
+    const { words } = this;
+    for (const { offset } of this.contexts) {
+      const entry = (offset >>> 2) + entryOf(low);
+      if (words[entry + FRAME] === frame) words[entry + Tag.read] = EMPTY;
+    }
+  }
+
   /**
    * Notes that a walk from `root` went through the table in `frame`. Returns true when the frame was no table
    * before: its stores must be announced from now on.

@@ -26,6 +26,12 @@ const FREE_WORD = FREE_JUNK * 0x0101_0101;
 /** In these, a store to a free frame is the allocator's own. */
 const ALLOCATOR: readonly Role[] = ['kalloc', 'kfree', 'freeRange', 'allocatorInit'];
 
+/** These may read a free frame all over. */
+const READERS: readonly Role[] = [...ALLOCATOR, 'checkFreeList'];
+
+/** The first bytes of a free frame link it to others: whoever counts free frames reads them. */
+const LINK_BYTES = 16;
+
 /** In these, a frame may be freed just before the entry that maps it is cleared. */
 const UNMAPPING: readonly Role[] = [
   'uvmunmap',
@@ -84,7 +90,7 @@ export class FrameRules {
       enter: (call, hart) => this.beforeKfree(call, hart),
       leave: (call, hart) => this.afterKfree(call, hart),
     });
-    for (const role of ['freeRange', 'allocatorInit'] as const) probes.on(role, {});
+    for (const role of ['freeRange', 'allocatorInit', 'checkFreeList'] as const) probes.on(role, {});
     probes.on('acquire', { enter: (call) => this.noteLock(call) });
     probes.on('release', { enter: (call, hart) => this.beforeRelease(call, hart) });
     for (const role of UNMAPPING) {
@@ -281,6 +287,9 @@ export class FrameRules {
     guest.machine.watchFrame(BigInt(frame), (address, bytes, storer) =>
       this.storeToFree(Number(address), bytes, storer),
     );
+    guest.machine.watchLoadsInPlace(BigInt(frame), (address, bytes, loader) =>
+      this.loadFromFree(Number(address), bytes, loader),
+    );
     const mappings = tables.mappingsOf(frame).filter((mapping) => !isMirror(mapping));
     if (mappings.length > 0) {
       const until = call && unmappingCall(call);
@@ -339,7 +348,10 @@ export class FrameRules {
   }
 
   private unwatch(frame: number): void {
-    if (this.stateOf(frame) === Frame.Free) this.checks.guest.machine.unwatchFrame(BigInt(frame));
+    if (this.stateOf(frame) !== Frame.Free) return;
+    const { machine } = this.checks.guest;
+    machine.unwatchFrame(BigInt(frame));
+    machine.unwatchLoads(BigInt(frame));
   }
 
   // ---- stores and mappings ------------------------------------------------------------------------------
@@ -355,6 +367,22 @@ export class FrameRules {
     const message = `a store${by} of ${bytes} bytes to ${hex(address)}, in a frame that is free`;
     const evidence = { physicalAddress: address, history: this.history(frame) };
     reporter.report('write-after-free', who, false, message, evidence);
+  }
+
+  /** Whether by a mistake or not, a load is told of once for each time that the frame is freed. */
+  private loadFromFree(address: number, bytes: number, hart: Hart | undefined): void {
+    const { guest, probes, reporter } = this.checks;
+    const frame = roundDown(address);
+    if (hart === undefined || address - frame < LINK_BYTES) return;
+    guest.machine.unwatchLoads(BigInt(frame));
+    const call = probes.current(hart);
+    if (call && READERS.includes(call.role)) return;
+    const value = hex(guest.read(roundDownToWord(address), 8)!);
+    const message =
+      `a load of ${bytes} bytes from ${hex(address)}, ${address - frame} bytes into a frame that is free; ` +
+      `there is ${value}`;
+    const evidence = { physicalAddress: address, history: this.history(frame) };
+    reporter.report('read-after-free', hart, false, message, evidence);
   }
 
   private checkStillMapped(hart: Hart, isDue: (each: StillMapped) => boolean): void {
@@ -377,6 +405,8 @@ export class FrameRules {
     }
   }
 }
+
+const roundDownToWord = (address: number): number => address - (address % 8);
 
 const isAllocation = (call: Call): boolean => call.role === 'kalloc' || call.role === 'kfree';
 

@@ -78,6 +78,19 @@ export const RULES = {
     advice:
       'The backtrace is that of the store itself. The history says who freed the frame, and who had it before.',
   },
+  'read-after-free': {
+    severity: 'error',
+    law: 'Between kfree and the next kalloc, nobody but the allocator loads from a frame.',
+    reason:
+      'What is read is junk, 0x0101010101010101, or what the next owner stores there: a size, a pointer or an entry of a page table that is none.',
+    causes: [
+      'A structure is used after kfree, in the same function or through another pointer to it.',
+      'A table is walked after the page it lies in was freed.',
+      'One of two users of a frame freed it while the other goes on to use it.',
+    ],
+    advice:
+      'The backtrace is that of the load itself; the history says who freed the frame. Loads of the first 16 bytes are left alone, for they link the free list.',
+  },
   'free-list-corrupt': {
     severity: 'error',
     law: 'The free list is what the calls of kfree and kalloc made of it.',

@@ -43,3 +43,35 @@ describe('a watched frame', () => {
     expect(watched.machine.hash()).toBe(plain.machine.hash());
   });
 });
+
+describe('a frame whose loads are watched', () => {
+  it('reports each load from it that a kernel makes, and changes nothing', () => {
+    const plain = bootImage();
+    const watched = bootImage();
+    const ticks = watched.machine.symbols.address('ticks')!;
+    const seen: bigint[] = [];
+    watched.machine.watchLoadsInPlace(ticks, (address, bytes) => {
+      if (address === ticks && bytes === 4) seen.push(address);
+    });
+    plain.machine.run(45_000_000);
+    watched.machine.run(45_000_000);
+    const value = watched.machine.readMemory(ticks, 4)!;
+    expect(value[0]).toBeGreaterThan(0);
+    expect(seen.length).toBeGreaterThanOrEqual(value[0]);
+    expect(watched.machine.hash()).toBe(plain.machine.hash());
+    const before = seen.length;
+    watched.machine.unwatchLoads(ticks);
+    watched.machine.run(10_000_000);
+    expect(seen).toHaveLength(before);
+  });
+
+  it('reports loads by translated code that has loaded from it before', () => {
+    const { machine, text } = bootImage();
+    runUntil(machine, text, '$ ');
+    const ticks = machine.symbols.address('ticks')!;
+    let loads = 0;
+    machine.watchLoadsInPlace(ticks, () => loads++);
+    machine.run(10_000_000);
+    expect(loads).toBeGreaterThan(0);
+  });
+});

@@ -16,6 +16,7 @@ const FAULTS: readonly (readonly [number, string, RuleId, readonly string[]])[] 
   [7, 'LEAK_IN_EXEC', 'frame-lost', ['README', 'echo', 'echo']],
   [8, 'LEAK_IN_FORK', 'frame-lost', ['forktest']],
   [9, 'WRITE_AFTER_FREE', 'write-after-free', ['echo']],
+  [10, 'READ_AFTER_FREE', 'read-after-free', ['echo']],
   [11, 'LOST_TAIL', 'free-list-corrupt', []],
   [12, 'FREE_JUNK_SKIPPED', 'freed-not-filled', []],
   [13, 'ALLOCATED_JUNK_SKIPPED', 'allocated-not-filled', []],
