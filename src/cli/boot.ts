@@ -7,6 +7,7 @@ import type { DebugPort } from './debug-port.js';
 import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
 import { Host } from './host.js';
+import type { Recorder } from './recorder.js';
 import type { Witnesses } from './panic-text.js';
 import { readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
@@ -39,6 +40,7 @@ export interface BootOptions {
   gdbHost?: string;
   strictTlb?: boolean;
   explainPanic?: boolean;
+  record?: string;
 }
 
 /** Someone who watches the machine of a session. */
@@ -62,7 +64,14 @@ export async function boot(
   options: BootOptions,
   spectator?: Spectator,
 ): Promise<number> {
-  return bootFiles(findGuestFiles({ ...options, kernel }), options, spectator);
+  const files = findGuestFiles({ ...options, kernel });
+  if (options.record === undefined) return bootFiles(files, options, spectator);
+  const { Recorder } = await import('./recorder.js');
+  const recorder = new Recorder('boot');
+  const exitCode = await bootFiles(files, options, spectator, recorder);
+  recorder.write(options.record, exitCode);
+  say(`recorded; "rvemu replay ${options.record}" runs it again`);
+  return exitCode;
 }
 
 /** The same with files that were chosen already. */
@@ -70,6 +79,7 @@ export async function bootFiles(
   files: GuestFiles,
   options: BootOptions,
   spectator?: Spectator,
+  recorder?: Recorder,
 ): Promise<number> {
   const { standsInForQemu = false } = options;
   const commands = options.run ?? [];
@@ -77,6 +87,8 @@ export async function bootFiles(
   const interactive = Boolean(process.stdin.isTTY) && !scripted;
 
   // Clients may connect from now on, though the machine does not exist yet.
+  if (recorder && options.gdb !== undefined)
+    throw new BadInputError('what gdb does to a guest cannot be recorded; leave --gdb or --record away');
   const debugPort = await openDebugPort(options);
   const disk = openDisk(files);
   try {
@@ -84,7 +96,7 @@ export async function bootFiles(
     const image = readInputFile('kernel', files.kernel);
     const machine = new Machine({
       kernel: image,
-      disk,
+      disk: disk && recorder ? recorder.remember(disk) : disk,
       harts: options.smp,
       memoryBytes: options.memory,
       seed: options.seed,
@@ -93,6 +105,7 @@ export async function bootFiles(
       output: output.sink,
       warn: say,
     });
+    recorder?.watch(machine, image, files, options);
     if (options.trace !== undefined) {
       const { trace } = await import('../debug/trace.js');
       trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));

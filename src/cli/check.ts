@@ -9,24 +9,30 @@ import type { Machine } from '../machine/machine.js';
 import { Checker } from '../xv6/checker.js';
 import type { Finding } from '../xv6/finding.js';
 import { isRule, type RuleId } from '../xv6/rules.js';
-import { boot, type BootOptions, type Spectator } from './boot.js';
+import { bootFiles, type BootOptions, type Spectator } from './boot.js';
 import type { CheckedRun, CheckReport, FORMATS } from './check-formats.js';
 import { TextReport } from './check-text.js';
 import { findGuestFiles } from './guest-files.js';
 import { readInputFile, unusableFile } from './input-file.js';
 import { say } from './messages.js';
+import { Recorder } from './recorder.js';
 import { EXIT } from './session.js';
 
-export interface CheckOptions extends BootOptions {
+export interface CheckOptions extends Omit<BootOptions, 'record'> {
   format: 'text' | keyof typeof FORMATS;
   output?: string;
   rules?: string[];
   ignore?: string[];
   untilFirst?: boolean;
   seeds?: readonly [number, number];
+  /** A file, or `false` for none; without it only a run that fails is recorded. */
+  record?: string | false;
 }
 
 const EXIT_FINDINGS = 1;
+
+/** Where a run that fails is recorded, unless the user says otherwise. */
+const DEFAULT_RECORDING = 'check.rvemu';
 
 /** Checks, reports and returns the process's exit code. Throws `BadInputError` and `BlockStoreError`. */
 export async function check(
@@ -40,14 +46,27 @@ export async function check(
   }
   const [first, last] = options.seeds ?? [options.seed ?? 0, options.seed ?? 0];
   const runs: CheckedRun[] = [];
+  const files = findGuestFiles({ ...options, kernel });
+  let isRecorded = options.record === false;
   for (let seed = first; seed <= last; seed++) {
-    runs.push(await checkOnce(kernel, { ...options, seed }, isEnabled));
-    if (options.seeds) sayResult(runs.at(-1)!);
+    const recorder = isRecorded || options.gdb !== undefined ? undefined : new Recorder('check');
+    const run = await checkOnce(kernel, { ...options, seed }, isEnabled, recorder);
+    runs.push(run);
+    if (options.seeds) sayResult(run);
+    const hasFailed = run.findings.length > 0 || run.exitCode !== EXIT.done;
+    if (recorder && (hasFailed || (options.record && seed === last))) {
+      record(recorder, options.record || DEFAULT_RECORDING, run);
+      isRecorded = true;
+    }
   }
-  const path = findGuestFiles({ ...options, kernel }).kernel;
-  await write({ kernel: path, version, runs }, options);
+  await write({ kernel: files.kernel, version, runs }, options);
   if (runs.some((run) => run.findings.length > 0)) return EXIT_FINDINGS;
   return runs.find((run) => run.exitCode !== EXIT.done)?.exitCode ?? EXIT.done;
+}
+
+function record(recorder: Recorder, path: string, { seed, exitCode }: CheckedRun): void {
+  recorder.write(path, exitCode);
+  say(`the run with seed ${seed} is recorded; "rvemu replay ${path}" runs it again`);
 }
 
 /** Which rules are reported. Throws BadInputError for a name that no rule has. */
@@ -62,6 +81,7 @@ async function checkOnce(
   kernel: string | undefined,
   options: CheckOptions & { seed: number },
   isEnabled: (rule: RuleId) => boolean,
+  recorder: Recorder | undefined,
 ): Promise<CheckedRun> {
   let checker: Checker | undefined;
   const spectator: Spectator = {
@@ -80,7 +100,8 @@ async function checkOnce(
   };
   // With many runs, each begins with the same disk.
   const ephemeral = options.ephemeral || options.seeds !== undefined;
-  const exitCode = await boot(kernel, { ...options, ephemeral }, spectator);
+  const files = findGuestFiles({ ...options, ephemeral, kernel });
+  const exitCode = await bootFiles(files, { ...options, record: undefined }, spectator, recorder);
   checker!.searchLostFrames();
   const { findings, notChecked } = checker!;
   return { seed: options.seed, exitCode, findings, notChecked, reproduce: commandFor(kernel, options) };

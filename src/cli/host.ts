@@ -42,6 +42,8 @@ export class Host {
   /** Set once somebody other than the session decided that it ends. */
   private exitCode: number | undefined;
   private lastByte = NEWLINE;
+  /** Since when, in milliseconds, and for how long at most the guest has been left to wait. */
+  private idle: { readonly since: number; readonly seconds: number } | undefined;
 
   constructor(
     private readonly session: Session,
@@ -74,16 +76,24 @@ export class Host {
       }
       if (process.stdin.isPaused() && this.session.pendingInput < MAXIMUM_PENDING_INPUT)
         process.stdin.resume();
-      if (idleSeconds > 0) await this.idle(idleSeconds);
+      if (idleSeconds > 0) await this.leaveAlone(idleSeconds);
       else await nextTurn();
     }
     return this.exitCode;
   }
 
-  private async idle(seconds: number): Promise<void> {
-    const start = performance.now();
+  private async leaveAlone(seconds: number): Promise<void> {
+    this.idle = { since: performance.now(), seconds };
     await this.wakeup.sleep(1000 * seconds);
-    this.session.passIdle(Math.min(seconds, (performance.now() - start) / 1000));
+    this.passIdle();
+  }
+
+  /** Lets the guest wait for as long as it was left alone. */
+  private passIdle(): void {
+    if (this.idle === undefined) return;
+    const { since, seconds } = this.idle;
+    this.idle = undefined;
+    this.session.passIdle(Math.min(seconds, (performance.now() - since) / 1000));
   }
 
   /** Whether nothing makes the process end now, other than that the session is over. */
@@ -156,6 +166,8 @@ export class Host {
   }
 
   private type(bytes: Uint8Array): void {
+    // First the time until now: with something typed, the guest does not wait any more.
+    this.passIdle();
     this.session.type(bytes);
     if (this.session.pendingInput >= MAXIMUM_PENDING_INPUT) process.stdin.pause();
     this.wakeup.wake();

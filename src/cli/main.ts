@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The `rvemu` command: its options and help, and how every failure is told to the user. */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import { BlockStoreError } from '../devices/device.js';
@@ -9,6 +8,7 @@ import { say } from './messages.js';
 import { machineOptions } from './machine-options.js';
 import { oneMore, portNumber, regularExpression, ruleNames, seedRange } from './options.js';
 import { addPageTableCommand } from './pagetable-command.js';
+import { packageVersion } from './version.js';
 
 const EXIT_UNUSABLE = 2;
 const EXIT_INTERNAL = 70;
@@ -68,7 +68,8 @@ Where the two part, there is a finding: what happened, where, and who had the
 frame before. Functions are found by their symbols; what a kernel has no
 function for is not checked, and said so at the end. Findings are on standard
 error; other formats go to standard output, in place of the guest's output,
-unless --output names a file.
+unless --output names a file. The first run that fails is recorded
+in check.rvemu, unless --record names another file; "rvemu replay" runs it again.
 
 Exit codes:
   1      there are findings
@@ -79,6 +80,21 @@ Examples:
   rvemu check --run forktest --seeds 1..50
   rvemu check kernel/kernel --run ls --format sarif --output check.sarif
   rvemu explain frame-lost           what a rule means, and how it is broken`;
+
+const REPLAY_HELP = `
+The kernel and the disk must be those that were recorded; the disk's file may
+have been written by the recorded run itself. It is left as it is. A recorded
+check shows its findings again.
+
+Exit codes:
+  0      it came out the same, to the bit
+  1      it came out differently: which parts of the machine, is said
+  2      a file that cannot be used: damaged, or another kernel or disk
+
+Examples:
+  rvemu boot --run usertests --record run.rvemu
+  rvemu replay run.rvemu
+  rvemu replay check.rvemu --trace function=uvmunmap`;
 
 const SHIM_HELP = `
 Makefiles and grade scripts of xv6 courses run what they find on PATH under the
@@ -112,6 +128,7 @@ const sessionCommand = (name: string): Command =>
     .option('--strict-tlb', 'let harts use old translations until sfence.vma, and report each that is used')
     .option('--no-explain-panic', 'do not explain why the guest panicked')
     .option('--log <file>', 'write a copy of all output here')
+    .option('--record <file>', 'write here what "rvemu replay" needs to run it again')
     .option(
       '--trace <filter>',
       'show on standard error what the harts do: "traps", "instructions", and to show fewer hart=N, mode=user, function=NAME, pc=START-END, with commas between them',
@@ -140,10 +157,25 @@ sessionCommand('check')
   .option('--ignore <rules>', 'do not report these rules, between commas', ruleNames)
   .option('--until-first', 'end at the first finding')
   .option('--seeds <range>', 'run once with each seed of a range such as 1..200', seedRange)
+  .option('--no-record', 'do not record a run that fails')
   .addHelpText('after', CHECK_HELP)
   .action(async (kernel: string | undefined, options) => {
     const { check } = await import('./check.js');
     process.exitCode = await check(kernel, options, packageVersion());
+  });
+
+program
+  .command('replay')
+  .description('run a recorded run again, to the bit')
+  .argument('<recording>', 'a file that --record wrote')
+  .argument('[kernel]', 'the kernel that was recorded, if it is no longer where it was')
+  .option('--disk <file>', 'the disk image, if it is no longer where it was')
+  .option('--no-jit', 'interpret everything: slower, and otherwise the same')
+  .option('--trace <filter>', 'show on standard error what the harts do, as with boot')
+  .addHelpText('after', REPLAY_HELP)
+  .action(async (recording: string, kernel: string | undefined, options) => {
+    const { replay } = await import('./replay.js');
+    process.exitCode = await replay(recording, kernel, options);
   });
 
 addPageTableCommand(program);
@@ -187,11 +219,6 @@ try {
 }
 // Standard input may still be open, and would keep the process.
 process.exit();
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return version;
-}
 
 /** Tells the user what went wrong, unless that was done, and returns the exit code for it. */
 function exitCodeOf(error: unknown): number {

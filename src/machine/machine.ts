@@ -16,10 +16,11 @@ import { buildDeviceTree } from './devicetree.js';
 import { checkFits, loadInto, readElf } from './elf.js';
 import { BadInputError } from './errors.js';
 import { describeHart, explainEndlessTrap } from './explain.js';
+import type { InputEntry } from './input-log.js';
 import { type Board, buildBoard, DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import { Random } from './random.js';
-import { hashSnapshot, packRam, type Snapshot, SNAPSHOT_VERSION, unpackRam } from './snapshot.js';
+import { hashParts, hashSnapshot, packRam, type Snapshot, SNAPSHOT_VERSION, unpackRam } from './snapshot.js';
 import { SymbolTable } from './symbols.js';
 import { watchToHost } from './tohost.js';
 import { findVirtioVersion } from './virtio-version.js';
@@ -105,6 +106,8 @@ export class Machine {
   readonly board: Board;
   readonly symbols: SymbolTable;
   readonly harts: readonly Hart[];
+  /** Hears of everything that is typed. */
+  onInput: ((entry: InputEntry) => void) | undefined;
   private readonly state: State;
   private readonly frames: Frames;
   private readonly clock: VirtualClock;
@@ -184,7 +187,9 @@ export class Machine {
 
   /** Types at the guest's serial port. Nothing is lost, however long the guest takes to read it. */
   type(input: string | Uint8Array): void {
-    this.uart.receive(typeof input === 'string' ? new TextEncoder().encode(input) : input);
+    const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input;
+    this.onInput?.({ at: this.cycles, bytes: new Uint8Array(bytes) });
+    this.uart.receive(bytes);
   }
 
   /** Bytes typed that the guest has not read yet. */
@@ -461,6 +466,12 @@ export class Machine {
   /** A number that two machines share when all of their state is the same. */
   hash(): string {
     return hashSnapshot(this.save());
+  }
+
+  /** The same for each part of the machine, by name, to tell which parts differ. */
+  fingerprint(): Map<string, string> {
+    const names = this.devices.map((device) => device.name);
+    return hashParts(this.save(), names, RAM_BASE);
   }
 
   private virtioVersion(): 1 | 2 {

@@ -73,6 +73,33 @@ export function hashSnapshot(snapshot: Snapshot): string {
   return hash.digest();
 }
 
+const PAGES_PER_PART = 256;
+
+/** Such a number for each part: `time`, harts, devices by name, and each MiB of memory that is not all zeros. */
+export function hashParts(
+  snapshot: Snapshot,
+  deviceNames: readonly string[],
+  ramBase: number,
+): Map<string, string> {
+  const { ram, hartBlocks, devices, completed, round, random, clock } = snapshot;
+  const parts = new Map<string, Hash>();
+  const part = (name: string): Hash => {
+    const hash = parts.get(name) ?? new Hash();
+    parts.set(name, hash);
+    return hash;
+  };
+  part('time').value({ completed, round, random, clock });
+  hartBlocks.forEach((block, index) => part(`hart ${index}`).bytes(block));
+  devices.forEach((state, index) => part(deviceNames[index]).value(state));
+  ram.pages.forEach((page, index) => {
+    const start = ramBase + Math.floor(page / PAGES_PER_PART) * PAGES_PER_PART * PAGE_BYTES;
+    const hash = part(`memory from 0x${start.toString(16)}`);
+    hash.value(page);
+    hash.bytes(ram.bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES));
+  });
+  return new Map([...parts].map(([name, hash]) => [name, hash.digest()]));
+}
+
 /** Two 32-bit lanes of multiply-and-rotate; for telling states apart, not for secrets. */
 class Hash {
   private a = 0x243f_6a88;

@@ -1,0 +1,6 @@
+/** What came into a machine from outside: with the same input at the same moments, a run is the same again. */
+export interface InputEntry {
+  /** Cycles that all harts had completed (`Machine.cycles`) when it was typed. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
