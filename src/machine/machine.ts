@@ -250,8 +250,8 @@ export class Machine {
     if (this.round !== undefined) return this.completed;
     let next = Infinity;
     for (const hart of this.harts) {
-      if (!hart.isIdle) return this.completed;
-      next = Math.min(next, hart.wakeUp);
+      hart.lookForSpin();
+      next = Math.min(next, hart.isIdle ? hart.wakeUp : this.completed);
     }
     return next;
   }

@@ -59,7 +59,6 @@ export class CodePage {
     const probe = this.probes?.get(slot);
     if (probe === undefined) return run;
     return (h, i) => {
-      h.probeCalls++;
       if (probe(h) === HOLD) h.hold();
       else run(h, i);
     };

@@ -14,8 +14,8 @@ export interface I32 {
 }
 
 /** Arithmetic in one width. Shift amounts are taken modulo the width; comparisons give 1 or 0. */
-export interface Operations<T> {
-  constant(value: number): T;
+export interface Operations<T, Constant = number> {
+  constant(value: Constant): T;
   add(a: T, b: T): T;
   sub(a: T, b: T): T;
   mul(a: T, b: T): T;
@@ -50,7 +50,7 @@ export type LoadKind = 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | '64';
 export type HighProduct = 'mulh' | 'mulhsu' | 'mulhu';
 
 export interface Emitter {
-  readonly i64: Operations<I64>;
+  readonly i64: Operations<I64, number | bigint>;
   readonly i32: Operations<I32>;
 
   /** The value of a register, and its low word. */
@@ -59,6 +59,7 @@ export interface Emitter {
   /** Writes a register. Values made before from this register are stale afterwards. */
   set(register: number, value: I64): void;
 
+  lowWord(value: I64): I32;
   signExtend(value: I32): I64;
   zeroExtend(value: I32): I64;
   /** Bits 127:64 of a product. */
@@ -75,6 +76,14 @@ export interface Emitter {
   /** Replaces 4 or 8 aligned bytes by what `combine` makes of their value, which goes to `rd`. */
   atomic(bytes: 4 | 8, rd: number, base: number, combine: (memory: I64) => I64): void;
 
+  /** A CSR that is storage, by its slot (see csr/bits.ts); a 32-bit word of the hart's block, by its byte offset. */
+  csr(slot: number): I64;
+  setCsr(slot: number, value: I64): void;
+  hartWord(offset: number): I32;
+  setHartWord(offset: number, value: I32): void;
+  /** Computes a value now, and once. There is room for two such values in an instruction. */
+  keep(place: 'first' | 'second', value: I64): I64;
+
   /** Control flow, by distance from this instruction or to an address; it comes last in an instruction. */
   branch(condition: I32, distance: number): void;
   /** Jumps also write the address of the next instruction to the register `link`. */
@@ -83,6 +92,8 @@ export interface Emitter {
 
   /** Has the instruction executed by its `run`. */
   interpret(): void;
+  /** The same where the condition is not 0; else does what `otherwise` emits. */
+  interpretIf(condition: I32, otherwise: () => void): void;
   /** The same for an instruction that never goes on to the next one. */
   interpretAndLeave(): void;
 }

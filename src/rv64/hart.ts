@@ -25,9 +25,7 @@ const RESERVATION = Offset.reservation >>> 2;
 /** Values of `waiting`. */
 const WAITS = 1;
 const PARKED = 2;
-
-/** Cycles below which no loop is looked for. */
-const WORTH_SKIPPING = 200;
+const SPINS = 3;
 
 const PAGE_MASK = ~0xfff;
 
@@ -42,16 +40,13 @@ export interface Observer {
 export class Hart extends Traps {
   private readonly parkedUntil: Float64Array;
   private readonly idleLoop: IdleLoop;
-  private readonly spinLoop = new SpinLoop();
+  private readonly spinLoop = new SpinLoop(this);
   /** The page that pc is in, while the loop runs, if decoded instructions may be kept in it. */
   private page: CodePage | undefined;
   /** Stands in where PMP does not treat all of a page alike: nothing is kept in it. */
   private readonly uncachedPage = new CodePage(-1);
 
   private stopping = false;
-
-  /** Probes called so far. */
-  probeCalls = 0;
 
   /** Watches this hart; without one nothing is paid for the possibility. */
   observer: Observer | undefined;
@@ -147,11 +142,21 @@ export class Hart extends Traps {
 
   // ---- waiting ------------------------------------------------------------------------------------------
 
-  /** True while the hart waits for an interrupt, or is parked, and no interrupt that it has enabled is pending. */
+  /** True while the hart waits for an interrupt, is parked or spins, and no interrupt that it has enabled is pending. */
   get isIdle(): boolean {
     const waiting = this.words[WAITING];
-    if (waiting === 0 || this.isCalled) return false;
+    if (waiting === 0) return false;
+    // A spinning hart does not care for what it cannot take.
+    if (waiting === SPINS) return this.interruptToTake() < 0;
+    if (this.isCalled) return false;
     return waiting === WAITS || this.cycles < this.parkedUntil[0];
+  }
+
+  /** Finds out whether the hart only waits for another one. To be called between slices, for what others do ends it. */
+  lookForSpin(): void {
+    const { words } = this;
+    if (words[WAITING] === WAITS || words[WAITING] === PARKED) return;
+    words[WAITING] = this.spinLoop.isSpinning() ? SPINS : 0;
   }
 
   /** The cycle at which an idle hart goes on if nothing else happens. */
@@ -166,6 +171,7 @@ export class Hart extends Traps {
 
   /** To be called when an instruction has enabled supervisor interrupts: the hart may be in an idle loop. */
   interruptsEnabled(): void {
+    this.lookForInterrupts();
     if (!this.idleLoop.hasComeRound()) return;
     this.words[WAITING] = PARKED;
     this.parkedUntil[0] = this.cycles + PARKED_CYCLES;
@@ -215,13 +221,12 @@ export class Hart extends Traps {
         this.countStep();
         if (this.steps >= steps) break;
       }
+      this.noteCalls();
       if (this.observer?.instruction) {
         this.observer.instruction(this);
         this.refuel(this.cycles + 1);
       } else {
         const horizon = Math.min(until, this.nextTimer, this.cycles + steps - this.steps);
-        this.skipSpin(horizon);
-        if (this.stopping) break;
         this.refuel(horizon);
       }
       this.execute();
@@ -229,19 +234,9 @@ export class Hart extends Traps {
     this.settle();
   }
 
-  /** Lets whole rounds of a loop that only waits pass at once, up to a cycle before which nothing else happens. */
-  private skipSpin(until: number): void {
-    if (until - this.cycles < WORTH_SKIPPING) return;
-    const period = this.spinLoop.period(this, () => {
-      this.refuel(this.cycles + 1);
-      this.execute();
-    });
-    if (period > 0) this.skip(Math.floor((until - this.cycles) / period) * period);
-  }
-
   /** Executes instructions until the fuel is used up or taken away. */
   private execute(): void {
-    while (this.words[FUEL] > 0) {
+    while (this.words[FUEL] > 0 || (this.resume() && this.words[FUEL] > 0)) {
       try {
         this.translator?.run(this.index);
         if (this.words[FUEL] > 0) this.executePage();

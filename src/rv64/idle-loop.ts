@@ -13,12 +13,16 @@ import { Offset } from './state.js';
 /** A parked hart looks for work once in so many cycles: a thousandth of a second. */
 export const PARKED_CYCLES = 100_000;
 
+/** A hart that has enabled interrupts less often than this since a trap is taken to be at work. */
+export const AT_WORK = 64;
+
 /** Rounds in which interrupts are enabled more often than this are not found. */
 const LONGEST_ROUND = 4096;
 
 const REMEMBERED = Offset.idleState >>> 2;
 const STEPS = Offset.idleSteps >>> 2;
 const LIMIT = Offset.idleLimit >>> 2;
+const ENABLED = Offset.idleEnabled >>> 2;
 const PC = Offset.pc >>> 2;
 
 export class IdleLoop {
@@ -28,6 +32,7 @@ export class IdleLoop {
   /** To be called when interrupts are enabled. True when the hart has been in this very state before. */
   hasComeRound(): boolean {
     const { words } = this;
+    if (++words[ENABLED] < AT_WORK) return false;
     const state = this.registers();
     if (words[STEPS] > 0 && words[REMEMBERED] === state) return true;
     if (words[STEPS] >= words[LIMIT]) {
@@ -41,6 +46,7 @@ export class IdleLoop {
 
   /** To be called on a trap: what comes after one is a new beginning. */
   reset(): void {
+    this.words[ENABLED] = 0;
     this.words[STEPS] = 0;
     this.words[LIMIT] = 0;
   }

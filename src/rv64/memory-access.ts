@@ -119,6 +119,11 @@ export class MemoryAccess extends Translation {
     else this.storeSlow(low, 8, value);
   }
 
+  /** Whether what lies at register `base` plus `offset` is memory that can be loaded without further ado. */
+  isPlainLoad(base: number, offset: number): boolean {
+    return this.readable(this.addressLow(base, offset), 1) !== 0;
+  }
+
   // ---- atomics ------------------------------------------------------------------------------------------
 
   /**
@@ -171,7 +176,6 @@ export class MemoryAccess extends Translation {
     if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES) return this.loadAcrossPages(virtual, bytes);
     const physical = this.translate(virtual, 'read', bytes);
     if (!this.isRam(physical, bytes)) {
-      this.deviceAccesses++;
       const value = this.bus.load(physical, bytes);
       if (value === undefined) throw new Trap(Cause.LoadAccess, virtual);
       return value;
@@ -185,7 +189,6 @@ export class MemoryAccess extends Translation {
     if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES) return this.storeAcrossPages(virtual, bytes, value);
     const physical = this.translate(virtual, 'write', bytes);
     if (!this.isRam(physical, bytes)) {
-      this.deviceAccesses++;
       const stored = this.bus.store(physical, bytes, BigInt.asUintN(bytes * 8, value));
       if (!stored) throw new Trap(Cause.StoreAccess, virtual);
       return;
@@ -198,7 +201,6 @@ export class MemoryAccess extends Translation {
   private beforeLoad(low: number, physical: number, bytes: number): void {
     if (!this.frames.watchesLoads(this.frameOf(physical))) this.remember(low, this.high, physical, 'read');
     else {
-      this.deviceAccesses++;
       this.frames.beforeLoad(physical - this.bus.ramBase, bytes);
     }
   }

@@ -27,7 +27,7 @@ export const Offset = {
   fuel: 272,
   /** Privilege mode: 0 user, 1 supervisor, 3 machine. */
   mode: 276,
-  /** 1 while wfi waits, 2 while the hart is parked (see idle-loop.ts). */
+  /** 1 while wfi waits, 2 while the hart is parked (see idle-loop.ts), 3 while it spins (see spin.ts). */
   waiting: 280,
   /** Byte offset in the memory of the TLB context for loads and stores, and of that for fetches. */
   dataTlb: 284,
@@ -50,8 +50,15 @@ export const Offset = {
   idleState: 344,
   idleSteps: 348,
   idleLimit: 352,
+  /** How often interrupts were enabled since the last trap. */
+  idleEnabled: 356,
   /** Cycles that passed without a step, less the interrupts taken (64-bit float): see Hart.steps. */
   stepless: 360,
+  /** 1 while an interrupt is pending that mie enables; right while the hart's loop executes, else 0. */
+  called: 368,
+  /** Where the hart was when it was last looked at between slices, and whether it is in no loop there: spin.ts. */
+  spinPlace: 372,
+  spinRuledOut: 376,
   /** The CSRs that are storage, eight bytes each; see csr/bits.ts for their order. */
   csr: 512,
 } as const;

@@ -16,6 +16,7 @@ import { Interrupt } from './trap.js';
 const PC = Offset.pc >>> 2;
 const NEXT = Offset.nextPc >>> 2;
 const FUEL = Offset.fuel >>> 2;
+const CALLED = Offset.called >>> 2;
 const ENABLED = lowWordOf(Slot.mie);
 
 /** More fuel than a hart is ever given, with room for what translated code adds and takes. */
@@ -28,6 +29,8 @@ export class HartTime extends MemoryAccess {
   private readonly stepless: Float64Array;
   /** What to add to the cycle count to get minstret [0] and mcycle [1]; CLINT's compare value [2]. */
   protected readonly counters: BigInt64Array;
+  /** Fuel that `turn` has taken away and that is to be given back. */
+  private turned = 0;
   /** The cycle at which each timer's compare value is reached. */
   protected machineTimer = Infinity;
   protected supervisorTimer = Infinity;
@@ -112,10 +115,32 @@ export class HartTime extends MemoryAccess {
 
   /** Makes the loop look around before the next instruction. */
   leave(): void {
+    this.turned = 0;
     const fuel = this.words[FUEL];
     if (fuel <= 0) return;
     this.cyclesAtEmpty[0] -= fuel;
     this.words[FUEL] = 0;
+  }
+
+  /**
+   * Makes the loop look for the next instruction anew, where it may not be what followed in memory. Unless an interrupt
+   * is pending there is nothing else to look at, and the fuel is given back by `resume`.
+   */
+  turn(): void {
+    const fuel = this.words[FUEL];
+    if (fuel <= 0) return;
+    this.leave();
+    if (this.words[CALLED] === 0) this.turned = fuel;
+  }
+
+  /** To be called once the loop has stopped for lack of fuel: whether it was for `turn`. Gives the fuel back then. */
+  resume(): boolean {
+    const fuel = this.turned;
+    if (fuel === 0) return false;
+    this.turned = 0;
+    this.cyclesAtEmpty[0] += fuel;
+    this.words[FUEL] += fuel;
+    return true;
   }
 
   /** Lets the loop run up to a cycle. */
@@ -149,6 +174,7 @@ export class HartTime extends MemoryAccess {
   protected settle(): void {
     this.cyclesAtEmpty[0] = this.cycles;
     this.words[FUEL] = 0;
+    this.words[CALLED] = 0;
     this.words[NEXT] = this.words[PC];
     this.words[NEXT + 1] = this.words[PC + 1];
   }

@@ -19,6 +19,7 @@ const PC = Offset.pc >>> 2;
 const NEXT = Offset.nextPc >>> 2;
 const MODE = Offset.mode >>> 2;
 const LINES = Offset.lines >>> 2;
+const CALLED = Offset.called >>> 2;
 const TRAP_DEPTH = Offset.trapDepth >>> 2;
 
 const STATUS = lowWordOf(Slot.mstatus);
@@ -87,7 +88,11 @@ export abstract class Traps extends HartTime {
   /** The interrupt to take before the next instruction, or -1. */
   protected interruptToTake(): number {
     const ready = this.pending & this.words[ENABLED];
-    if (ready === 0) return -1;
+    return ready === 0 ? -1 : this.firstOf(ready);
+  }
+
+  /** Of interrupts that are pending and enabled in mie, the first that mode, mstatus and delegation let through, or -1. */
+  private firstOf(ready: number): number {
     const delegated = this.words[INTERRUPTS_DELEGATED];
     const { mode } = this;
     const machineOn = mode !== Mode.Machine || this.mstatusHas(MSTATUS_MIE);
@@ -96,14 +101,24 @@ export abstract class Traps extends HartTime {
     return INTERRUPT_PRIORITY.find((interrupt) => deliverable & (1 << interrupt)) ?? -1;
   }
 
+  /** Notes whether an interrupt may become deliverable while the loop executes without looking around. */
+  protected noteCalls(): void {
+    this.words[CALLED] = this.isCalled ? 1 : 0;
+  }
+
   // ---- traps --------------------------------------------------------------------------------------------
+
+  /** To be called when supervisor interrupts are enabled in mstatus: one may be waiting to be taken. */
+  protected lookForInterrupts(): void {
+    if (this.words[CALLED] !== 0) this.leave();
+  }
 
   /** Delivers an exception that the instruction being executed is about, without unwinding it. */
   trapNow(cause: number, value: bigint): void {
     this.enterTrap(cause, false, value);
     // The instruction does not retire, though its cycle passes.
     this.counters[0] -= 1n;
-    this.leave();
+    this.turn();
   }
 
   /** Delivers a trap: nextPc becomes its handler. Interrupts are taken with pc at the interrupted instruction. */
@@ -175,6 +190,6 @@ export abstract class Traps extends HartTime {
     words[NEXT] = words[epc];
     words[NEXT + 1] = words[epc + 1];
     this.updateContexts();
-    this.leave();
+    this.turn();
   }
 }

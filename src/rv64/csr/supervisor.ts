@@ -1,5 +1,8 @@
 /** Supervisor-mode CSRs (privileged specification, chapter "Supervisor-Level ISA", and extension "Sstc"). */
+import type { I32, I64 } from '../emitter.js';
 import type { Hart } from '../hart.js';
+import { AT_WORK } from '../idle-loop.js';
+import { Offset } from '../state.js';
 import { Interrupt, Mode } from '../trap.js';
 import {
   COUNTER_BIT,
@@ -33,15 +36,32 @@ export const supervisorCsrs: readonly Csr[] = [
   {
     name: 'sstatus',
     number: 0x100,
+    translated: {
+      slot: Slot.mstatus,
+      readable: SSTATUS_VISIBLE,
+      writable: SSTATUS_WRITABLE,
+      hasEffects: (t, old, value) => {
+        const isSet = (bits: I64, mask: bigint): I32 =>
+          t.i64.ne(t.i64.and(bits, t.i64.constant(mask)), t.i64.constant(0));
+        const mayComeRound = t.i32.geS(t.hartWord(Offset.idleEnabled), t.i32.constant(AT_WORK - 1));
+        const looksAround = t.i32.or(t.hartWord(Offset.called), mayComeRound);
+        return t.i32.or(
+          isSet(t.i64.xor(old, value), TRANSLATION_BITS),
+          t.i32.and(isSet(value, SIE), looksAround),
+        );
+      },
+      // What Hart.interruptsEnabled does as long as nothing comes of it.
+      written: (t, value) => {
+        const enables = t.i64.ne(t.i64.and(value, t.i64.constant(SIE)), t.i64.constant(0));
+        t.setHartWord(Offset.idleEnabled, t.i32.add(t.hartWord(Offset.idleEnabled), enables));
+      },
+    },
     read: (h) => h.csr[Slot.mstatus] & SSTATUS_VISIBLE,
     write: (h, value) => {
       const old = h.csr[Slot.mstatus];
       h.csr[Slot.mstatus] = (old & ~SSTATUS_WRITABLE) | (value & SSTATUS_WRITABLE);
       if ((old ^ value) & TRANSLATION_BITS) h.updateContexts();
-      if (value & SIE) {
-        h.interruptsEnabled();
-        h.leave();
-      }
+      if (value & SIE) h.interruptsEnabled();
     },
   },
   // sie and sip show the interrupts that are delegated; the others read 0 and keep their value.

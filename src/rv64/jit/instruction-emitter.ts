@@ -6,7 +6,7 @@ import type { Emitter, HighProduct, I32, I64, LoadKind, Operations } from '../em
 import { lengthOf, rd } from '../fields.js';
 import { Offset } from '../state.js';
 import { ADDEND_OFFSET, Local, tlbEntry } from './layout.js';
-import { importIndex } from './support.js';
+import { importIndex, Step } from './support.js';
 import {
   access,
   call,
@@ -16,14 +16,14 @@ import {
   i64Const,
   Memory,
   Op,
-  ifThen,
+  NO_RESULT,
   setLocal,
   signed,
   teeLocal,
   unsigned,
 } from './wasm.js';
 
-/** Marks: numbers in code that are no bytes. The first three are depths of labels. */
+/** Marks: numbers in code that are no bytes. The first three are depths of labels; see `inside`. */
 export const Mark = {
   /** Leave before the instruction at which the region stands, with nothing of it done. */
   bail: 0x100,
@@ -31,6 +31,7 @@ export const Mark = {
   out: 0x101,
   /** Go on at `target`. */
   jump: 0x102,
+
   /** The operand of i32.const: distance in the page of this instruction, and above 12 bits the fuel to give back. */
   at: 0x103,
   /** The operand of i32.const: the fuel to give back. */
@@ -38,6 +39,10 @@ export const Mark = {
   /** Here all registers that the region writes are to be stored in the hart's block. */
   save: 0x105,
 } as const;
+
+/** The mark of a label for code that stands in so many blocks of its own. */
+const NESTING_SHIFT = 12;
+const inside = (blocks: number, label: number): number => label | (blocks << NESTING_SHIFT);
 
 /** How an instruction ends a block. Places are distances in the page, and may lie outside of it. */
 export type Flow =
@@ -60,13 +65,13 @@ const codeOf = (value: I32 | I64): Code => value as unknown as Code;
 const asI64 = (code: Code): I64 => code as unknown as I64;
 const asI32 = (code: Code): I32 => code as unknown as I32;
 
-function operations<T extends I32 | I64>(
-  constant: (value: number) => Code,
+function operations<T extends I32 | I64, Constant>(
+  constant: (value: Constant) => Code,
   op: typeof Op.i32 | typeof Op.i64,
 ) {
   const binary = (code: number) => (a: T, b: T) => [...codeOf(a), ...codeOf(b), code] as unknown as T;
   const compare = (code: number) => (a: T, b: T) => asI32([...codeOf(a), ...codeOf(b), code]);
-  const result: Operations<T> = {
+  const result: Operations<T, Constant> = {
     constant: (value) => constant(value) as unknown as T,
     add: binary(op.add),
     sub: binary(op.sub),
@@ -158,13 +163,14 @@ export function place(output: number[], code: Code, at: Place): void {
 }
 
 function meaning(mark: number, at: Place): Code {
-  switch (mark) {
+  const nesting = mark >>> NESTING_SHIFT;
+  switch (mark & (2 ** NESTING_SHIFT - 1)) {
     case Mark.bail:
-      return unsigned(at.bail);
+      return unsigned(at.bail + nesting);
     case Mark.jump:
-      return unsigned(at.jump);
+      return unsigned(at.jump + nesting);
     case Mark.out:
-      return unsigned(at.out);
+      return unsigned(at.out + nesting);
     case Mark.at:
       return signed(packAt(at.offset, at.unused));
     case Mark.unused:
@@ -184,8 +190,8 @@ export interface RowReference {
 }
 
 export class InstructionEmitter implements Emitter {
-  readonly i64 = operations<I64>(i64Const, Op.i64);
-  readonly i32 = operations<I32>(i32Const, Op.i32);
+  readonly i64 = operations<I64, number | bigint>(i64Const, Op.i64);
+  readonly i32 = operations<I32, number>(i32Const, Op.i32);
 
   /** The local of each register that the region uses. */
   readonly locals = new Map<number, number>();
@@ -198,6 +204,8 @@ export class InstructionEmitter implements Emitter {
   private offset = 0;
   private word = 0;
   private row!: RowReference;
+  /** Blocks of its own that the instruction's code stands in just now. */
+  private nesting = 0;
 
   /** Emits the instruction `word` (as code pages keep it) at a distance in the page. */
   emit(offset: number, word: number, row: RowReference, emit: (t: Emitter) => void): Instruction {
@@ -240,6 +248,10 @@ export class InstructionEmitter implements Emitter {
   }
 
   // ---- values ---------------------------------------------------------------------------------------------
+
+  lowWord(value: I64): I32 {
+    return asI32([...codeOf(value), Op.wrap]);
+  }
 
   signExtend(value: I32): I64 {
     return asI64([...codeOf(value), Op.extendS]);
@@ -339,9 +351,31 @@ export class InstructionEmitter implements Emitter {
 
   // ---- everything else ------------------------------------------------------------------------------------
 
+  csr(slot: number): I64 {
+    return asI64([...getLocal(Local.hart), ...access(Memory.i64Load, Offset.csr + 8 * slot)]);
+  }
+
+  setCsr(slot: number, value: I64): void {
+    this.push(getLocal(Local.hart), codeOf(value), access(Memory.i64Store, Offset.csr + 8 * slot));
+  }
+
+  hartWord(offset: number): I32 {
+    return asI32([...getLocal(Local.hart), ...access(Memory.i32Load, offset)]);
+  }
+
+  setHartWord(offset: number, value: I32): void {
+    this.push(getLocal(Local.hart), codeOf(value), access(Memory.i32Store, offset));
+  }
+
+  keep(place: 'first' | 'second', value: I64): I64 {
+    const local = place === 'first' ? Local.address : Local.scratch;
+    this.push(codeOf(value), setLocal(local));
+    return asI64(getLocal(local));
+  }
+
   /**
-   * The row reads and writes the hart's state, so that is made complete first. It may find that the region must be
-   * left: the instruction has then trapped, or been the last before something happens.
+   * The row reads and writes the hart's state, so that is made complete first. It may find that the region must be left:
+   * for the hart's loop, or to go on somewhere else.
    */
   interpret(): void {
     const { word, row } = this;
@@ -352,14 +386,45 @@ export class InstructionEmitter implements Emitter {
       [...getLocal(Local.hart), ...getLocal(Local.fuel), I32_CONST, Mark.unused, Op.i32.add],
       addressAt(this.offset),
       [...i32Const(lengthOf(word)), ...i32Const(row.index), ...i32Const(word), ...call(importIndex('step'))],
-      // What is left of the fuel after a trap or a call of `leave` is -1: the instruction's own cycle has passed.
-      ifThen([...i32Const(-1), ...setLocal(Local.fuel)]),
-      [...getLocal(Local.hart), ...access(Memory.i64Load, Offset.nextPc), ...setLocal(Local.target)],
+      teeLocal(Local.at),
     );
+    this.nest(() => this.push(this.leaveAfterStep()));
+    this.push([Op.end]);
     if (result !== 0) {
       this.push(getLocal(Local.hart), access(Memory.i64Load, Offset.x + 8 * result), setLocal(local));
     }
-    this.push(getLocal(Local.fuel), i32Const(0), [Op.i32.ltS], branchIfMark(Mark.out));
+  }
+
+  interpretIf(condition: I32, otherwise: () => void): void {
+    this.push(codeOf(condition));
+    this.nest(() => this.interpret());
+    this.push([Op.else]);
+    otherwise();
+    this.push([Op.end]);
+  }
+
+  /** What `body` pushes, done if the value on the stack is not 0; `end` or `else` is to follow. */
+  private nest(body: () => void): void {
+    this.push([Op.if, NO_RESULT]);
+    this.nesting++;
+    body();
+    this.nesting--;
+  }
+
+  /** By now the instruction's own cycle has passed. */
+  private leaveAfterStep(): Code {
+    return [
+      ...[...getLocal(Local.hart), ...access(Memory.i64Load, Offset.nextPc), ...setLocal(Local.target)],
+      ...[...getLocal(Local.hart), ...access(Memory.i32Load, Offset.fuel), ...i32Const(1), Op.i32.sub],
+      ...setLocal(Local.fuel),
+      ...[
+        ...getLocal(Local.at),
+        ...i32Const(Step.jump),
+        Op.i32.eq,
+        ...branchIfMark(inside(this.nesting, Mark.jump)),
+      ],
+      ...branchToMark(inside(this.nesting, Mark.out)),
+    ];
   }
 
   interpretAndLeave(): void {

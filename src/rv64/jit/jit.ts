@@ -10,7 +10,7 @@ import type { Translator } from '../translator.js';
 import { Trap } from '../trap.js';
 import { EntryMaps } from './entry-maps.js';
 import { findRegion, type Range, type Region } from './region.js';
-import { buildSupport, type Support } from './support.js';
+import { buildSupport, Step, type Support } from './support.js';
 import { encodeRegions } from './translate.js';
 
 export interface JitOptions {
@@ -78,7 +78,7 @@ export class Jit implements Translator {
   }
 
   /** Executes an instruction for translated code, as the hart's loop does. */
-  private interpret(hart: Hart, row: number, word: number): number {
+  private interpret(hart: Hart, row: number, word: number): Step {
     try {
       rows[row].run(hart, word);
     } catch (trap) {
@@ -86,7 +86,8 @@ export class Jit implements Translator {
       hart.trapNow(trap.cause, trap.value);
     }
     hart.x[0] = 0n;
-    return hart.words[FUEL] > 0 ? 0 : 1;
+    if (hart.words[FUEL] > 0) return Step.next;
+    return hart.resume() ? Step.jump : Step.leave;
   }
 
   private request(page: CodePage, slot: number): void {

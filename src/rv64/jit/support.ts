@@ -27,8 +27,12 @@ import {
   setLocal,
 } from './wasm.js';
 
-/** The host's part of `step`: executes a row on a hart's state. Returns 1 when the hart's loop must look around. */
-export type Interpret = (hart: number, row: number, word: number) => number;
+/** How a region goes on after a step: with the next instruction, through the hart's loop, or wherever pc is now. */
+export const Step = { next: 0, leave: 1, jump: 2 } as const;
+export type Step = (typeof Step)[keyof typeof Step];
+
+/** The host's part of `step`: executes a row on a hart's state. */
+export type Interpret = (hart: number, row: number, word: number) => Step;
 
 const STEP_TYPE = 1;
 const PRODUCT_TYPE = 2;
@@ -57,8 +61,8 @@ export const importIndex = (name: RegionImport): number =>
 export interface Support extends WebAssembly.Exports {
   /** Executes translated code from a hart's pc on. */
   enter(hart: number): void;
-  /** Has a row executed at `pc` with so much fuel left; 1 when the region must be left (pc is in Offset.nextPc). */
-  step(hart: number, fuel: number, pc: bigint, length: number, row: number, word: number): number;
+  /** Has a row executed at `pc` with so much fuel left. Where the region is to be left, pc is in Offset.nextPc. */
+  step(hart: number, fuel: number, pc: bigint, length: number, row: number, word: number): Step;
   mulh(a: bigint, b: bigint): bigint;
   mulhsu(a: bigint, b: bigint): bigint;
   mulhu(a: bigint, b: bigint): bigint;

@@ -110,9 +110,19 @@ export function signed(value: number): Code {
   return bytes;
 }
 
+function signed64(value: bigint): Code {
+  const bytes: number[] = [];
+  for (; value < -64n || value > 63n; value >>= 7n) bytes.push(Number(value & 0x7fn) | 0x80);
+  bytes.push(Number(value & 0x7fn));
+  return bytes;
+}
+
 export const i32Const = (value: number): Code => [0x41, ...signed(value)];
-/** A 64-bit constant that fits in 32 signed bits. */
-export const i64Const = (value: number): Code => [0x42, ...signed(value)];
+/** A 64-bit constant; as a number it fits in 32 signed bits. */
+export const i64Const = (value: number | bigint): Code => [
+  0x42,
+  ...(typeof value === 'number' ? signed(value) : signed64(value)),
+];
 export const getLocal = (index: number): Code => [0x20, ...unsigned(index)];
 export const setLocal = (index: number): Code => [0x21, ...unsigned(index)];
 export const teeLocal = (index: number): Code => [0x22, ...unsigned(index)];
