@@ -139,7 +139,7 @@ describe('a check', () => {
       'the run with seed 0 is recorded; "rvemu replay check.rvemu" runs it again',
     );
     const { exitCode, errors } = await rvemu(['replay', 'check.rvemu']);
-    expect(errors).toMatch(/error\[frame-: .*replayed \d+ cycles, the same to the bit/s);
+    expect(errors).toMatch(/error\[bad-free\]: .*replayed \d+ cycles, the same to the bit/s);
     expect(exitCode).toBe(0);
   });
 
