@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Validator } from '@cfworker/json-schema';
 import { describe, expect, it } from 'vitest';
+import { validateXML } from 'xmllint-wasm';
 import { type CheckReport, FORMATS } from '../../src/cli/check-formats.js';
 import { explain } from '../../src/cli/explain.js';
 import { Places } from '../../src/debug/places.js';
@@ -24,6 +28,37 @@ const report = (...findings: Finding[]): CheckReport => ({
   kernel: 'kernel/kernel',
   version: '0.1.0',
   runs: [{ seed: 7, exitCode: 0, findings, notChecked: ['locks'], reproduce: 'rvemu check --seed 7' }],
+});
+
+const read = (path: string | URL): string => readFileSync(path, 'utf8');
+const sarifSchema = createRequire(import.meta.url).resolve(
+  '@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json',
+);
+const junitSchema = new URL('../support/junit.xsd', import.meta.url);
+
+/** What the specification's schema has against a SARIF log. */
+function sarifErrors(log: string): unknown {
+  return new Validator(JSON.parse(read(sarifSchema)), '4', false).validate(JSON.parse(log)).errors;
+}
+
+async function junitErrors(xml: string): Promise<readonly unknown[]> {
+  const { errors } = await validateXML({
+    xml: { fileName: 'report.xml', contents: xml },
+    schema: read(junitSchema),
+  });
+  return errors;
+}
+
+const nowhere: Finding = { ...finding, rule: 'frame-lost', event: { ...finding.event, stack: [] } };
+const reports = [
+  ['no findings', report()],
+  ['findings', report(finding, nowhere)],
+  ['several runs', { ...report(), runs: [...report(finding).runs, ...report().runs] }],
+] as const;
+
+describe.each(reports)('a report with %s is valid', (_, each) => {
+  it("by SARIF's schema", () => expect(sarifErrors(FORMATS.sarif(each, places))).toEqual([]));
+  it("by JUnit's", async () => expect(await junitErrors(FORMATS.junit(each, places))).toEqual([]));
 });
 
 describe('a report', () => {
