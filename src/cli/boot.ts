@@ -51,6 +51,10 @@ export interface Spectator {
   ending(): Ending | undefined;
   /** Whether what the guest prints goes to standard output. */
   readonly showsOutput: boolean;
+  /** Lines about what it has seen since it was last asked. */
+  news?(): string[];
+  /** How far the run is, in one line. */
+  progress?(): string;
   /** What it knows of the past of the frame at a physical address, for the explanation of a panic. */
   historyOf?: Witnesses['historyOf'];
 }
@@ -128,7 +132,14 @@ export async function bootFiles(
     const log = options.log === undefined ? undefined : new LogFile(options.log, say);
     if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
     const showsOutput = watcher?.showsOutput ?? true;
-    const host = new Host(session, { hasTerminal: interactive, standsInForQemu, log, showsOutput });
+    const host = new Host(session, {
+      hasTerminal: interactive,
+      standsInForQemu,
+      log,
+      showsOutput,
+      news: () => watcher?.news?.() ?? [],
+      progress: watcher?.progress && (() => watcher.progress!()),
+    });
     if (target) debugPort?.serve(target, host);
     return await host.run();
   } finally {

@@ -4,11 +4,12 @@ import { basename } from 'node:path';
 import { Chalk, chalkStderr } from 'chalk';
 import { Backtracer } from '../debug/backtrace.js';
 import { Places } from '../debug/places.js';
+import { CYCLES_PER_SECOND } from '../machine/clock.js';
 import { BadInputError } from '../machine/errors.js';
 import type { Machine } from '../machine/machine.js';
 import { Checker } from '../xv6/checker.js';
 import type { Finding } from '../xv6/finding.js';
-import { isRule, type RuleId } from '../xv6/rules.js';
+import { isRule, type RuleId, RULES } from '../xv6/rules.js';
 import { bootFiles, type BootOptions, type Spectator } from './boot.js';
 import type { CheckedRun, CheckReport, FORMATS } from './check-formats.js';
 import { TextReport } from './check-text.js';
@@ -84,16 +85,22 @@ async function checkOnce(
   recorder: Recorder | undefined,
 ): Promise<CheckedRun> {
   let checker: Checker | undefined;
+  let machine: Machine | undefined;
+  const news: Finding[] = [];
   const spectator: Spectator = {
     showsOutput: options.seeds === undefined && (options.format === 'text' || options.output !== undefined),
-    attach: (machine: Machine, image: Uint8Array) => {
-      const tracer = new Backtracer(machine);
-      checker = new Checker(machine, image, {
+    attach: (watched: Machine, image: Uint8Array) => {
+      machine = watched;
+      const tracer = new Backtracer(watched);
+      checker = new Checker(watched, image, {
         backtrace: (hart, atEntry) => tracer.of(hart, atEntry),
         isEnabled,
         strictTlb: options.strictTlb,
+        onFinding: (finding) => news.push(finding),
       });
     },
+    news: () => (options.seeds ? [] : news.splice(0).map(inOneLine)),
+    progress: () => progressOf(machine!, checker!, options),
     historyOf: (physical) => checker!.historyOf(physical),
     ending: () =>
       options.untilFirst && checker!.findings.length > 0 ? { exitCode: EXIT_FINDINGS } : undefined,
@@ -105,6 +112,20 @@ async function checkOnce(
   checker!.searchLostFrames();
   const { findings, notChecked } = checker!;
   return { seed: options.seed, exitCode, findings, notChecked, reproduce: commandFor(kernel, options) };
+}
+
+/** While the run goes on; the report comes at its end. */
+const inOneLine = ({ rule, message }: Finding): string => `${RULES[rule].severity}[${rule}]: ${message}`;
+
+function progressOf(machine: Machine, checker: Checker, { seed, seeds }: CheckOptions): string {
+  const instructions = machine.harts.reduce((sum, hart) => sum + Number(hart.instret), 0);
+  const seconds = machine.cycles / CYCLES_PER_SECOND;
+  const count = checker.findings.length;
+  return (
+    (seeds ? `seed ${seed}: ` : '') +
+    `${(instructions / 1e6).toFixed(0)} million instructions, ${seconds.toFixed(1)} s of virtual time, ` +
+    `${count} ${count === 1 ? 'finding' : 'findings'}`
+  );
 }
 
 /** The shortest command that makes the same run. */

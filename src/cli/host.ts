@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { say as print, outputsShareOnePlace } from './messages.js';
 import { EXIT, type Session } from './session.js';
+import { ProgressLine } from './progress-line.js';
 import { EscapeKeys, KEY_HELP, RawMode } from './terminal.js';
 import { Wakeup } from './wakeup.js';
 import type { LogFile } from './log-file.js';
@@ -34,6 +35,10 @@ export interface HostOptions {
   /** Whether stdout gets what the guest prints. */
   showsOutput: boolean;
   log?: LogFile;
+  /** Lines to be told as they come up. */
+  news?: () => string[];
+  /** How far the run is, in one line; shown on a terminal. */
+  progress?: () => string;
 }
 
 export class Host {
@@ -45,10 +50,16 @@ export class Host {
   /** Since when, in milliseconds, and for how long at most the guest has been left to wait. */
   private idle: { readonly since: number; readonly seconds: number } | undefined;
 
+  private readonly progress: ProgressLine | undefined;
+
   constructor(
     private readonly session: Session,
     private readonly options: HostOptions,
-  ) {}
+  ) {
+    const { progress, hasTerminal } = options;
+    if (progress && process.stderr.isTTY && !hasTerminal)
+      this.progress = new ProgressLine(process.stderr, progress, () => performance.now());
+  }
 
   /** Runs the session to its end and returns the process's exit code. */
   async run(): Promise<number> {
@@ -68,6 +79,7 @@ export class Host {
     while (this.exitCode === undefined) {
       const { output, notice, explanation, ending, idleSeconds } = this.session.step();
       await this.write(output);
+      for (const line of this.options.news?.() ?? []) this.say(line, 'error');
       if (explanation) this.show(explanation);
       if (notice) this.say(notice);
       if (ending) {
@@ -76,6 +88,7 @@ export class Host {
       }
       if (process.stdin.isPaused() && this.session.pendingInput < MAXIMUM_PENDING_INPUT)
         process.stdin.resume();
+      if (this.lastByte === NEWLINE) this.progress?.show();
       if (idleSeconds > 0) await this.leaveAlone(idleSeconds);
       else await nextTurn();
     }
@@ -178,6 +191,7 @@ export class Host {
     if (bytes.length === 0) return;
     this.options.log?.write(bytes);
     if (!this.options.showsOutput) return;
+    this.progress?.clear();
     this.lastByte = bytes[bytes.length - 1];
     process.stdout.write(bytes);
     while (process.stdout.writableNeedDrain && this.hasTime) {
@@ -187,13 +201,18 @@ export class Host {
 
   /** Lines on standard error. */
   private show(text: string): void {
-    if (this.messagesMeetOutput) this.finishLine();
+    this.makeRoom();
     process.stderr.write(text + '\n');
   }
 
   private say(message: string, kind?: 'error' | 'notice'): void {
-    if (this.messagesMeetOutput) this.finishLine();
+    this.makeRoom();
     print(message, kind);
+  }
+
+  private makeRoom(): void {
+    this.progress?.clear();
+    if (this.messagesMeetOutput) this.finishLine();
   }
 
   /** The shell's prompt, or a message, does not go on in the guest's unfinished line. */
@@ -203,6 +222,7 @@ export class Host {
   }
 
   private async finishOutput(): Promise<void> {
+    this.progress?.clear();
     if (process.stdout.isTTY) this.finishLine();
     const written = new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
     await (this.hasTime ? written : Promise.race([written, delay(LAST_WRITE_MILLIS)]));

@@ -61,6 +61,11 @@ describe.each(reports)('a report with %s is valid', (_, each) => {
   it("by JUnit's", async () => expect(await junitErrors(FORMATS.junit(each, places))).toEqual([]));
 });
 
+it('a schema finds what is wrong with a report', async () => {
+  expect(sarifErrors('{"version": "2.1.0"}')).not.toEqual([]);
+  expect(await junitErrors('<testsuites tests="1" failures="0"><test/></testsuites>')).not.toEqual([]);
+});
+
 describe('a report', () => {
   it('as JSON has every run and finding, numbers as they are written in C', () => {
     const { runs } = JSON.parse(FORMATS.json(report(finding), places));
