@@ -92,6 +92,11 @@ export interface Moment {
 
 /** A hart runs so many cycles before the next one's turn, and up to as many again. */
 const SLICE_CYCLES = 1000;
+/**
+ * The same while harts contend for locks. A hart that comes to a lock whose holder's slice is over tries in vain for the
+ * rest of its own; the shorter that is, the more like harts that run at the same time, and the more is paid for turns.
+ */
+const SLICE_CYCLES_CONTENDED = 300;
 /** The same while it is the only one that does not wait: there is nobody to take turns with. */
 const SLICE_CYCLES_ALONE = 30_000;
 
@@ -259,12 +264,18 @@ export class Machine {
   /** Begins a round of slices, in an order and of a length that the seed decides. */
   private beginRound(): Round {
     const { harts } = this;
-    const isAlone = harts.filter((hart) => !hart.isIdle).length === 1;
-    const cycles = isAlone ? SLICE_CYCLES_ALONE : SLICE_CYCLES;
+    const cycles = this.sliceCycles();
     const until = this.completed + cycles + this.random.below(cycles);
     const round = { until, first: this.random.below(harts.length), turn: 0 };
     this.hartOf(round).beginSlice();
     return round;
+  }
+
+  private sliceCycles(): number {
+    const busy = this.harts.filter((hart) => !hart.isIdle);
+    if (busy.length === 1) return SLICE_CYCLES_ALONE;
+    const isContended = busy.some((hart) => hart.contendsUntil > this.completed);
+    return isContended ? SLICE_CYCLES_CONTENDED : SLICE_CYCLES;
   }
 
   /** The hart whose turn it is. */

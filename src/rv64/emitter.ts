@@ -73,7 +73,10 @@ export interface Emitter {
   load(kind: LoadKind, rd: number, base: number, offset: number): void;
   /** Stores the low `bytes` bytes of a value. */
   store(bytes: number, base: number, offset: number, value: I64): void;
-  /** Replaces 4 or 8 aligned bytes by what `combine` makes of their value, which goes to `rd`. */
+  /**
+   * Replaces 4 or 8 aligned bytes by what `combine` makes of their value, which goes to `rd`. An instruction that would
+   * leave them as they are, other than 0, is left to its `run`.
+   */
   atomic(bytes: 4 | 8, rd: number, base: number, combine: (memory: I64) => I64): void;
 
   /** A CSR that is storage, by its slot (see csr/bits.ts); a 32-bit word of the hart's block, by its byte offset. */

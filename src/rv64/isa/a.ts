@@ -9,7 +9,10 @@ import { row, type Row } from '../row.js';
 /** What an AMO stores, in translated code; operands of words are sign-extended. */
 type EmitCombine = (t: Emitter, memory: I64, register: I64) => I64;
 
-/** The rows of one atomic memory operation on words and double words; `combine` gives what is stored. */
+/**
+ * The rows of one atomic memory operation on words and double words; `combine` gives what is stored. What leaves memory
+ * as it was, and that not 0, is taken for the test-and-set of a lock that another hart holds.
+ */
 function amo(
   name: string,
   funct5: string,
@@ -23,8 +26,9 @@ function amo(
       (h, i) => {
         const at = h.atomicAddress(rs1(i), 4);
         const old = h.state.view.getInt32(at, true);
-        const result = combine(BigInt(old), BigInt(h.low(rs2(i))));
-        h.state.view.setInt32(at, Number(BigInt.asIntN(32, result)), true);
+        const result = Number(BigInt.asIntN(32, combine(BigInt(old), BigInt(h.low(rs2(i))))));
+        h.state.view.setInt32(at, result, true);
+        if (result === old && old !== 0) h.refuse();
         h.x[rd(i)] = BigInt(old);
       },
       (t, i) => {
@@ -38,7 +42,9 @@ function amo(
       (h, i) => {
         const at = h.atomicAddress(rs1(i), 8);
         const old = h.state.view.getBigInt64(at, true);
-        h.state.view.setBigInt64(at, combine(old, h.x[rs2(i)]), true);
+        const result = BigInt.asIntN(64, combine(old, h.x[rs2(i)]));
+        h.state.view.setBigInt64(at, result, true);
+        if (result === old && old !== 0n) h.refuse();
         h.x[rd(i)] = old;
       },
       (t, i) => {

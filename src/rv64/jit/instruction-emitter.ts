@@ -296,6 +296,11 @@ export class InstructionEmitter implements Emitter {
     const load = bytes === 4 ? Memory.i64Load32S : Memory.i64Load;
     this.push(hostAddress, access(load), setLocal(Local.scratch));
     const old = getLocal(Local.scratch);
+    const isRefused = this.i32.and(
+      this.i64.eq(combine(asI64(old)), asI64(old)),
+      this.i64.ne(asI64(old), this.i64.constant(0)),
+    );
+    this.push(codeOf(isRefused), branchIfMark(Mark.bail));
     this.push(hostAddress, codeOf(combine(asI64(old))), access(STORES[bytes]));
     this.set(rd, asI64(old));
   }
