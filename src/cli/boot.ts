@@ -38,6 +38,7 @@ export interface BootOptions {
   gdb?: number;
   wait?: boolean;
   gdbHost?: string;
+  history?: number;
   strictTlb?: boolean;
   explainPanic?: boolean;
   record?: string;
@@ -61,6 +62,11 @@ export interface Spectator {
 
 /** How long a scripted run may take that names no limit: long enough for any test suite, but not for ever. */
 export const DEFAULT_TIMEOUT_SECONDS = 3600;
+
+/** The address that only this machine can reach. */
+const LOOPBACK = '127.0.0.1';
+/** Memory for going back in a run that is debugged. */
+export const DEFAULT_HISTORY_BYTES = 256 * 1024 ** 2;
 
 /** Boots, runs to the end and returns the process's exit code. Throws `BadInputError` and `BlockStoreError`. */
 export async function boot(
@@ -98,15 +104,16 @@ export async function bootFiles(
   try {
     const output = new OutputBuffer();
     const image = readInputFile('kernel', files.kernel);
+    const store = disk && recorder ? recorder.remember(disk) : disk;
+    const surroundings = { disk: store, output: output.sink };
     const machine = new Machine({
       kernel: image,
-      disk: disk && recorder ? recorder.remember(disk) : disk,
       harts: options.smp,
       memoryBytes: options.memory,
       seed: options.seed,
       virtio: options.virtio,
       jit: options.jit,
-      output: output.sink,
+      ...(debugPort?.surround(surroundings) ?? surroundings),
       warn: say,
     });
     recorder?.watch(machine, image, files, options);
@@ -117,7 +124,7 @@ export async function bootFiles(
     const watcher = spectator ?? (await spectatorFor(options, files));
     watcher?.attach(machine, image);
     const explainPanic = await panicExplainer(options, machine, image, files, watcher);
-    const target = debugPort?.debuggerFor(machine, options.wait ?? false);
+    const target = debugPort?.debuggerFor(machine);
     const session = new Session(target ?? machine, output, {
       harts: options.smp,
       commands,
@@ -159,13 +166,13 @@ async function spectatorFor(
 
 /** Not for scripts that take rvemu for QEMU: what they read is the guest's words alone. */
 async function panicExplainer(
-  { explainPanic = true, standsInForQemu = false }: BootOptions,
+  { explainPanic = true, standsInForQemu = false, gdb }: BootOptions,
   machine: Machine,
   image: Uint8Array,
   files: GuestFiles,
   watcher: Spectator | undefined,
 ): Promise<((title: string) => string) | undefined> {
-  if (!explainPanic || watcher?.showsOutput === false) return undefined;
+  if (!explainPanic || gdb !== undefined || watcher?.showsOutput === false) return undefined;
   if (standsInForQemu && !process.stdin.isTTY) return undefined;
   const { PanicWatch } = await import('./panic-watch.js');
   const watch = new PanicWatch(
@@ -177,13 +184,15 @@ async function panicExplainer(
   return (title) => watch.explain(title);
 }
 
-async function openDebugPort({ gdb, wait, gdbHost }: BootOptions): Promise<DebugPort | undefined> {
+async function openDebugPort(options: BootOptions): Promise<DebugPort | undefined> {
+  const { gdb, wait = false, gdbHost = LOOPBACK, history = DEFAULT_HISTORY_BYTES, strictTlb } = options;
   if (gdb === undefined) {
     if (wait) throw new BadInputError('--wait waits for a gdb; say with --gdb PORT where it connects');
     return undefined;
   }
   const { DebugPort } = await import('./debug-port.js');
-  return DebugPort.open(gdb, gdbHost);
+  // What strict mode and the model behind an explanation remember is not taken back when the machine is.
+  return DebugPort.open({ port: gdb, host: gdbHost, historyBytes: strictTlb ? 0 : history, waits: wait });
 }
 
 export function openDisk({ disk, keepsWritesInMemory }: GuestFiles): BlockStore | undefined {

@@ -6,7 +6,7 @@ import { BlockStoreError } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
 import { say } from './messages.js';
 import { machineOptions } from './machine-options.js';
-import { oneMore, portNumber, regularExpression, ruleNames, seedRange } from './options.js';
+import { historySize, oneMore, portNumber, regularExpression, ruleNames, seedRange } from './options.js';
 import { addPageTableCommand } from './pagetable-command.js';
 import { packageVersion } from './version.js';
 
@@ -139,6 +139,11 @@ sessionCommand('boot')
   .option('--gdb <port>', 'let a gdb connect here (target remote :PORT); 0 for any free port', portNumber)
   .option('--wait', 'do not run anything until gdb says so')
   .option('--gdb-host <address>', 'where the port is open, other than on this machine only', '127.0.0.1')
+  .addOption(
+    new Option('--history <size>', 'memory for going back in a run with gdb; 0 for no way back')
+      .argParser(historySize)
+      .default(256 * 1024 ** 2, '256M'),
+  )
   .addHelpText('after', BOOT_HELP)
   .action(async (kernel: string | undefined, options) => {
     const { boot } = await import('./boot.js');

@@ -20,6 +20,11 @@ export function memorySize(text: string): number {
   return bytes;
 }
 
+/** Bytes of memory for the past of a run; 0 for none. */
+export function historySize(text: string): number {
+  return text === '0' ? 0 : memorySize(text);
+}
+
 /** The number of harts. */
 export function hartCount(text: string): number {
   return integerBetween(text, 1, 8);

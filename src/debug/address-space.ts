@@ -85,12 +85,20 @@ export interface Piece {
   readonly length: number;
 }
 
-/** The memory that a range of a hart's virtual addresses means, page by page, up to where there is none. */
-export function physicalPieces(machine: Machine, hart: Hart, virtual: bigint, length: number): Piece[] {
+/**
+ * The memory that a range of a hart's virtual addresses means, page by page, up to where there is none. Without a hart
+ * the addresses are physical.
+ */
+export function physicalPieces(
+  machine: Machine,
+  hart: Hart | undefined,
+  virtual: bigint,
+  length: number,
+): Piece[] {
   const pieces: Piece[] = [];
   for (let done = 0; done < length;) {
     const address = BigInt.asUintN(64, virtual + BigInt(done));
-    const physical = physicalAddress(machine, hart, address);
+    const physical = hart ? physicalAddress(machine, hart, address) : address;
     const rest = PAGE_BYTES - Number(address % BigInt(PAGE_BYTES));
     const bytes = Math.min(rest, length - done);
     if (physical === undefined || machine.readMemory(physical, bytes) === undefined) break;

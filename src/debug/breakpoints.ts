@@ -20,10 +20,10 @@ export class Breakpoints {
   /** The steps that each hart had made when it was told to go on, whatever breakpoint it stands at. */
   private readonly passing = new Map<Hart, number>();
 
-  /** `onHit` is told of a hart that is about to execute the instruction at a breakpoint, and is held there. */
+  /** `onHit` is told of a hart that is about to execute the instruction at a breakpoint; true to hold it there. */
   constructor(
     private readonly machine: Machine,
-    private readonly onHit: (hart: Hart) => void,
+    private readonly onHit: (hart: Hart) => boolean,
   ) {}
 
   /** Sets a breakpoint, if there is none, at a virtual address. */
@@ -71,6 +71,11 @@ export class Breakpoints {
     this.passing.set(hart, hart.steps);
   }
 
+  /** Takes `letPass` back. */
+  letNobodyPass(): void {
+    this.passing.clear();
+  }
+
   private find(page: number, place: bigint): void {
     const places = this.pages.get(page);
     if (places === undefined || places.has(place)) return;
@@ -93,8 +98,7 @@ export class Breakpoints {
       return undefined;
     // Not one that only tries out what another would do.
     if (!this.machine.harts.includes(hart)) return undefined;
-    this.onHit(hart);
-    return HOLD;
+    return this.onHit(hart) ? HOLD : undefined;
   }
 }
 

@@ -2,15 +2,16 @@
  * Run control for a machine: halts it, lets it go on or makes one hart step, and says why it came to a halt. It stands
  * between a session and the machine and answers for it: while the machine is halted, the session's runs run nothing.
  */
-import type { Machine, StepLimit, Stop } from '../machine/machine.js';
+import type { Machine, Moment, StepLimit, Stop } from '../machine/machine.js';
 import type { Hart } from '../rv64/hart.js';
 import { Breakpoints } from './breakpoints.js';
+import type { History } from './history/history.js';
 import { type Watchpoint, Watchpoints } from './watchpoints.js';
 
 /** Why the machine came to a halt, and which hart it is about. */
 export interface Halt {
   readonly hart: Hart;
-  readonly reason: 'asked' | 'step' | 'breakpoint' | 'watchpoint' | 'stuck';
+  readonly reason: 'asked' | 'step' | 'breakpoint' | 'watchpoint' | 'stuck' | 'beginning';
   /** The one that was hit, if it was one. */
   readonly watchpoint?: Watchpoint;
 }
@@ -22,6 +23,16 @@ export interface Follower {
   /** The guest ended its run with this exit code. */
   ended(code: number): void;
 }
+
+/** A way into the past. */
+interface Journey {
+  readonly start: Moment;
+  readonly way: Generator<void, Halt>;
+  /** To be called when it has ended, or was given up. */
+  readonly atEnd: () => void;
+}
+
+const ignore = (): void => {};
 
 export class Debugger {
   readonly breakpoints: Breakpoints;
@@ -39,7 +50,16 @@ export class Debugger {
   /** Whether time that passes is the guest's: not when the machine was halted. */
   private hasRun = false;
 
-  constructor(readonly machine: Machine) {
+  /** The way into the past that is being gone. */
+  private journey: Journey | undefined;
+  /** Told of what is seen, instead of the machine being halted for it. */
+  private witness: ((halt: Halt) => void) | undefined;
+
+  /** Without a history there is no way back. */
+  constructor(
+    readonly machine: Machine,
+    private readonly history?: History,
+  ) {
     this.lastHalt = { hart: machine.harts[0], reason: 'asked' };
     this.breakpoints = new Breakpoints(machine, (hart) => this.see({ hart, reason: 'breakpoint' }));
     this.watchpoints = new Watchpoints(machine, (watchpoint, hart) => {
@@ -55,11 +75,11 @@ export class Debugger {
   }
 
   get pendingInput(): number {
-    return this.machine.pendingInput;
+    return (this.history ?? this.machine).pendingInput;
   }
 
-  type(input: string | Uint8Array): void {
-    this.machine.type(input);
+  type(input: Uint8Array): void {
+    (this.history ?? this.machine).type(input);
   }
 
   readMemory(physicalAddress: bigint, length: number): Uint8Array | undefined {
@@ -71,15 +91,19 @@ export class Debugger {
   }
 
   passIdle(cycles: number): void {
-    if (this.hasRun) this.machine.passIdle(cycles);
+    if (this.hasRun) (this.history ?? this.machine).passIdle(cycles);
   }
 
   /** As `Machine.run`; while the machine is halted nothing runs. */
   run(cycles: number, idle: 'skip' | 'return' = 'skip'): Stop {
-    this.hasRun = !this.halted;
+    this.hasRun = !this.halted && this.journey === undefined;
     if (this.halted) return { kind: 'paused' };
+    if (this.journey) {
+      this.travel(this.journey.way);
+      return { kind: 'budget' };
+    }
     this.seen = undefined;
-    const stop = this.machine.run(cycles, idle, this.limit);
+    const stop = (this.history ?? this.machine).run(cycles, idle, this.limit);
     switch (stop.kind) {
       case 'paused':
         // What is not seen is the end of a step, which the hart is known for.
@@ -102,9 +126,19 @@ export class Debugger {
     return this.halted;
   }
 
-  /** Halts the machine between two instructions; the follower is not told. */
+  /** Halts the machine between two instructions, on a way back where that began; the follower is not told. */
   halt(): void {
+    if (this.journey) {
+      this.witness = ignore;
+      for (const _ of this.history!.goTo(this.journey.start));
+      this.endJourney();
+    }
     this.halted = true;
+  }
+
+  /** To be called before registers or memory are changed, while the machine is halted. */
+  changeByHand(): void {
+    this.history?.changeByHand();
   }
 
   /** Lets the machine go on. A hart that stands at a breakpoint goes on with its instruction if it is `from`. */
@@ -120,6 +154,71 @@ export class Debugger {
     this.goOn(hart, (each) => (each === hart ? limit : Infinity));
   }
 
+  // ---- backwards ----------------------------------------------------------------------------------------
+
+  get canGoBack(): boolean {
+    return this.history !== undefined;
+  }
+
+  /** Goes back to before a hart's last step. The machine halts there, as with all of these, after some calls of `run`. */
+  stepBack(hart: Hart): void {
+    this.goBack(this.wayToStep(hart));
+  }
+
+  /** Goes back to the last time that a hart came to a breakpoint, or was about to touch what is watched. */
+  resumeBack(): void {
+    this.goBack(this.wayToHit(() => true));
+  }
+
+  /** Goes back to before the instruction that stored last to memory at an address of a hart. False where there is none. */
+  goToLastStore(address: bigint, length: number, hart: Hart | undefined): boolean {
+    const watchpoint: Watchpoint = { kind: 'write', address, length };
+    if (!this.watchpoints.add(watchpoint, hart)) return false;
+    const isIt = (halt: Halt): boolean =>
+      halt.watchpoint?.kind === 'write' && halt.watchpoint.address === address;
+    this.goBack(this.wayToHit(isIt), () => this.watchpoints.remove(watchpoint));
+    return true;
+  }
+
+  private *wayToStep(hart: Hart): Generator<void, Halt> {
+    const isThere = yield* this.history!.goToStep(hart, hart.steps - 1);
+    return { hart, reason: isThere ? 'step' : 'beginning' };
+  }
+
+  private *wayToHit(counts: (halt: Halt) => boolean): Generator<void, Halt> {
+    let hit: { halt: Halt; moment: Moment } | undefined;
+    this.witness = (halt) => {
+      if (counts(halt)) hit = { halt, moment: this.machine.moment };
+    };
+    const isFound = yield* this.history!.search(() => {
+      // On the way there it is come by earlier ones.
+      if (hit) this.witness = ignore;
+      return hit?.moment;
+    });
+    return isFound ? hit!.halt : { hart: this.lastHalt.hart, reason: 'beginning' };
+  }
+
+  private goBack(way: Generator<void, Halt>, atEnd = (): void => {}): void {
+    this.journey = { start: this.machine.moment, way, atEnd };
+    this.halted = false;
+    this.witness = ignore;
+    this.breakpoints.letNobodyPass();
+    this.onResume();
+  }
+
+  private travel(way: Generator<void, Halt>): void {
+    const { done, value } = way.next();
+    if (!done) return;
+    this.endJourney();
+    this.haltFor(value);
+  }
+
+  private endJourney(): void {
+    this.journey!.atEnd();
+    this.journey = undefined;
+    this.witness = undefined;
+  }
+
   private goOn(hart: Hart, limit: StepLimit | undefined): void {
     this.breakpoints.letPass(hart);
     this.lastHalt = { hart, reason: this.lastHalt.reason };
@@ -128,10 +227,15 @@ export class Debugger {
     this.onResume();
   }
 
-  /** Has the run that is under way come to a halt. */
-  private see(halt: Halt): void {
+  /** Has the run that is under way come to a halt, unless it is one through the past; whether it has. */
+  private see(halt: Halt): boolean {
+    if (this.witness) {
+      this.witness(halt);
+      return false;
+    }
     this.seen ??= halt;
     this.machine.pause();
+    return true;
   }
 
   private haltFor(halt: Halt): void {

@@ -37,8 +37,8 @@ export class Watchpoints {
     private readonly onHit: (watchpoint: Watchpoint, hart: Hart | undefined) => void,
   ) {}
 
-  /** Sets a watchpoint at an address of a hart. False where not all of it is memory. */
-  add(watchpoint: Watchpoint, hart: Hart): boolean {
+  /** Sets a watchpoint at an address of a hart, or without one at a physical one. False where not all of it is memory. */
+  add(watchpoint: Watchpoint, hart: Hart | undefined): boolean {
     const key = keyOf(watchpoint);
     const { address, length } = watchpoint;
     const pieces = this.earlier.get(key)?.pieces ?? physicalPieces(this.machine, hart, address, length);

@@ -20,7 +20,15 @@ import type { InputEntry } from './input-log.js';
 import { type Board, buildBoard, DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import { Random } from './random.js';
-import { hashParts, hashSnapshot, packRam, type Snapshot, SNAPSHOT_VERSION, unpackRam } from './snapshot.js';
+import {
+  hashParts,
+  hashSnapshot,
+  type MachineState,
+  packRam,
+  type Snapshot,
+  SNAPSHOT_VERSION,
+  unpackRam,
+} from './snapshot.js';
 import { SymbolTable } from './symbols.js';
 import { watchToHost } from './tohost.js';
 import { findVirtioVersion } from './virtio-version.js';
@@ -426,20 +434,21 @@ export class Machine {
 
   /** All of the machine's state, as plain data that survives structured cloning. Disk contents: see BlockStore.state. */
   save(): Snapshot {
-    const { kernel, disk, harts = 1, memoryBytes = DEFAULT_RAM_BYTES } = this.options;
+    const { kernel, harts = 1, memoryBytes = DEFAULT_RAM_BYTES } = this.options;
+    const ram = packRam(this.state.ram);
+    return { version: SNAPSHOT_VERSION, kernel, harts, memoryBytes, ram, ...this.saveState() };
+  }
+
+  /** The same without RAM, and without what never changes. */
+  saveState(): MachineState {
     return {
-      version: SNAPSHOT_VERSION,
-      kernel,
-      harts,
-      memoryBytes,
       completed: this.completed,
       round: this.round && { ...this.round },
       random: this.random.save(),
       clock: this.clock.state(),
       hartBlocks: this.harts.map((hart) => hart.saveBlock()),
-      ram: packRam(this.state.ram),
       devices: this.devices.map((device) => device.state()),
-      disk: disk?.state(),
+      disk: this.options.disk?.state(),
       ended: this.ended,
     };
   }
@@ -457,21 +466,30 @@ export class Machine {
     }
     const { kernel, harts, memoryBytes } = snapshot;
     const machine = new Machine({ ...host, kernel, harts, memoryBytes });
-    machine.restore(snapshot);
+    unpackRam(snapshot.ram, machine.state.ram);
+    machine.frames.forgetAll();
+    machine.restoreState(snapshot);
     return machine;
   }
 
-  private restore(snapshot: Snapshot): void {
-    this.completed = snapshot.completed;
-    this.round = snapshot.round && { ...snapshot.round };
-    this.random.restore(snapshot.random);
-    this.clock.restore(snapshot.clock);
-    unpackRam(snapshot.ram, this.state.ram);
-    this.frames.forgetAll();
-    this.devices.forEach((device, index) => device.restore(snapshot.devices[index]));
-    if (snapshot.disk !== undefined) this.options.disk?.restore(snapshot.disk);
-    this.harts.forEach((hart, index) => hart.loadBlock(snapshot.hartBlocks[index]));
-    this.ended = snapshot.ended;
+  /** Takes back what `saveState` returned; RAM is for the caller to bring back, before. */
+  restoreState(state: MachineState): void {
+    this.completed = state.completed;
+    this.round = state.round && { ...state.round };
+    this.random.restore(state.random);
+    this.clock.restore(state.clock);
+    this.devices.forEach((device, index) => device.restore(state.devices[index]));
+    if (state.disk !== undefined) this.options.disk?.restore(state.disk);
+    this.harts.forEach((hart, index) => hart.loadBlock(state.hartBlocks[index]));
+    this.ended = state.ended;
+  }
+
+  /**
+   * The frames of RAM stored to since the last call, by their numbers from RAM's beginning; the first call names all. Makes the
+   * next store to each frame slower. To be called while no hart executes.
+   */
+  takeStoredFrames(): number[] {
+    return this.frames.takeStored();
   }
 
   /** A number that two machines share when all of their state is the same. */

@@ -4,12 +4,8 @@ import type { Round, Stop } from './machine.js';
 /** Changes whenever the meaning of a snapshot's contents does. */
 export const SNAPSHOT_VERSION = 2;
 
-export interface Snapshot {
-  readonly version: number;
-  /** The kernel's ELF file, for its symbols. */
-  readonly kernel: Uint8Array;
-  readonly harts: number;
-  readonly memoryBytes: number;
+/** All of a machine's state that changes, but for RAM. */
+export interface MachineState {
   readonly completed: number;
   /** The round that the harts are in the middle of; see Machine. */
   readonly round: Round | undefined;
@@ -17,12 +13,20 @@ export interface Snapshot {
   readonly random: number;
   readonly clock: unknown;
   readonly hartBlocks: readonly Uint8Array[];
-  readonly ram: PackedRam;
   /** In the order of the board's devices. */
   readonly devices: readonly unknown[];
   /** Undefined where the disk's contents live outside the machine. */
   readonly disk: unknown;
   readonly ended: Stop | undefined;
+}
+
+export interface Snapshot extends MachineState {
+  readonly version: number;
+  /** The kernel's ELF file, for its symbols. */
+  readonly kernel: Uint8Array;
+  readonly harts: number;
+  readonly memoryBytes: number;
+  readonly ram: PackedRam;
 }
 
 /** RAM without its pages of zeros. */

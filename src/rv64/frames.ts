@@ -16,6 +16,8 @@ const WATCHED = 4;
 const REMEMBERED = 8;
 /** Loads from the frame are announced; so its stores are, as some atomics load. */
 const LOADS_WATCHED = 16;
+/** The frame has not been stored to since `takeStored`. */
+const UNTOUCHED = 32;
 
 /** Called when bytes of a frame that is being watched are about to be stored, or loaded. */
 export type AccessWatcher = (ramOffset: number, bytes: number) => void;
@@ -27,6 +29,8 @@ export class Frames {
   private readonly probes = new Map<number, Map<number, Probe>>();
   private readonly watchers = new Map<number, AccessWatcher>();
   private readonly loadWatchers = new Map<number, AccessWatcher>();
+  /** Frames stored to since `takeStored`; undefined until that is first called. */
+  private stored: number[] | undefined;
   readonly tlb: Tlb;
 
   /** Called when a hart in the middle of a page must look again at what it executes. */
@@ -66,7 +70,7 @@ export class Frames {
   isNews(ramOffset: number, bytes: number): boolean {
     const frame = Math.floor(ramOffset / 4096);
     const flags = this.flags[frame];
-    if (flags & (WATCHED | LOADS_WATCHED)) return true;
+    if (flags & (WATCHED | LOADS_WATCHED | UNTOUCHED)) return true;
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) return true;
     return (flags & CODE) !== 0 && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes);
   }
@@ -76,6 +80,7 @@ export class Frames {
     const frame = ramOffset >>> 12;
     const flags = this.flags[frame];
     if (flags === 0) return;
+    this.touch(frame);
     if (flags & REMEMBERED) this.announceRemembered(frame, ramOffset, bytes);
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) {
       this.flags[frame] &= ~TABLE;
@@ -85,6 +90,21 @@ export class Frames {
       this.dropCode(frame);
     }
     if (flags & WATCHED) this.watchers.get(frame)!(ramOffset, bytes);
+  }
+
+  /** Notes that a frame is stored to. `beforeStore` does; others are stores of the hardware's own, to A and D. */
+  touch(frame: number): void {
+    if ((this.flags[frame] & UNTOUCHED) === 0) return;
+    this.flags[frame] &= ~UNTOUCHED;
+    this.stored!.push(frame);
+  }
+
+  /** The frames stored to since the last call; the first one names all. */
+  takeStored(): number[] {
+    const stored = this.stored ?? Array.from(this.flags.keys());
+    for (const frame of stored) this.announce(frame, UNTOUCHED);
+    this.stored = [];
+    return stored;
   }
 
   /** The decoded instructions of a frame. */
@@ -169,7 +189,7 @@ export class Frames {
     for (let frame = 0; frame < this.flags.length; frame++) {
       if (this.flags[frame] & TABLE) this.tlb.forgetTable(frame);
       if (this.flags[frame] & CODE) this.dropCode(frame);
-      this.flags[frame] &= WATCHED | LOADS_WATCHED;
+      this.flags[frame] &= WATCHED | LOADS_WATCHED | UNTOUCHED;
     }
     this.tlb.flush();
   }

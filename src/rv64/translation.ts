@@ -119,7 +119,8 @@ export class Translation {
           : undefined,
       writePte: (physical, pte) => {
         if (!this.pmp.allows(physical, PTE_BYTES, 'write', Mode.Supervisor)) return false;
-        // Only A and D change, and those are never derived from; so nothing needs announcing.
+        // Only A and D change, and those are never derived from; so nothing else needs announcing.
+        frames.touch(this.frameOf(physical));
         state.view.setBigUint64(this.hostOf(physical), pte, true);
         return true;
       },

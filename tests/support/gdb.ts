@@ -1,5 +1,6 @@
 /** A client of the gdb remote serial protocol without a socket: it speaks with a connection in the same process. */
 import { Debugger } from '../../src/debug/debugger.js';
+import type { History } from '../../src/debug/history/history.js';
 import { GdbConnection } from '../../src/debug/gdb/connection.js';
 import { bytesOf, packet } from '../../src/debug/gdb/packets.js';
 import type { Machine } from '../../src/machine/machine.js';
@@ -10,8 +11,11 @@ export class GdbClient {
   killed = false;
   private received = '';
 
-  constructor(readonly machine: Machine) {
-    this.target = new Debugger(machine);
+  constructor(
+    readonly machine: Machine,
+    history?: History,
+  ) {
+    this.target = new Debugger(machine, history);
     this.connection = new GdbConnection(this.target, {
       send: (bytes) => (this.received += String.fromCharCode(...bytes)),
       onKill: () => (this.killed = true),
@@ -38,6 +42,11 @@ export class GdbClient {
   /** Sends a packet that lets the guest go on, runs it until it halts, and returns the stop reply. */
   go(body: string, cycles = 1e9): string {
     this.connection.receive(packet(body));
+    return this.wait(cycles);
+  }
+
+  /** Runs the guest until it halts, and returns the stop reply. */
+  wait(cycles = 1e9): string {
     for (const end = this.machine.cycles + cycles; !this.target.isHalted;) {
       const stop = this.target.run(100_000);
       if (stop.kind !== 'budget' && stop.kind !== 'paused') break;

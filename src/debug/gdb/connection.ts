@@ -32,7 +32,11 @@ const SIGNAL_OF: Readonly<Record<Halt['reason'], number>> = {
   breakpoint: SIGNAL.trap,
   watchpoint: SIGNAL.trap,
   stuck: SIGNAL.fault,
+  beginning: SIGNAL.trap,
 };
+
+/** Packets that may come while the guest runs; others have to wait for its halt. */
+const WHILE_RUNNING = /^([qQ?TkD]|vKill)/;
 
 /** What a packet has after its name. Returns the answer; undefined for none, or one that comes later. */
 type Handler = (text: string) => string | undefined;
@@ -78,8 +82,9 @@ export class GdbConnection implements Follower {
   }
 
   halted({ hart, reason, watchpoint }: Halt): void {
-    const which = watchpoint && `${STOP_REASON[watchpoint.kind]}:${watchpoint.address.toString(16)};`;
-    this.reply(this.stop(SIGNAL_OF[reason], hart, which));
+    let more = watchpoint && `${STOP_REASON[watchpoint.kind]}:${watchpoint.address.toString(16)};`;
+    if (reason === 'beginning') more = 'replaylog:begin;';
+    this.reply(this.stop(SIGNAL_OF[reason], hart, more));
   }
 
   ended(code: number): void {
@@ -101,7 +106,8 @@ export class GdbConnection implements Follower {
         return this.reply(this.stop(SIGNAL.interrupt, this.general));
       case 'packet': {
         if (this.acknowledges) this.options.send(bytesOf('+'));
-        const answer = this.answer(received.body);
+        const isInTime = this.target.isHalted || WHILE_RUNNING.test(received.body);
+        const answer = isInTime ? this.answer(received.body) : BAD_PACKET;
         if (answer !== undefined) this.reply(answer);
       }
     }
@@ -138,6 +144,8 @@ export class GdbConnection implements Follower {
     ['vCont?', () => 'vCont;c;C;s;S'],
     ['vCont;', (text) => this.continueThreads(text)],
     ['vKill', () => (this.options.onKill(), OK)],
+    ['bs', () => this.goBack((hart) => this.target.stepBack(hart))],
+    ['bc', () => this.goBack(() => this.target.resumeBack())],
     ['c', (text) => this.goOn(text, 'c')],
     ['s', (text) => this.goOn(text, 's')],
     ['C', (text) => this.goOn(text.split(';')[1] ?? '', 'c')],
@@ -145,21 +153,26 @@ export class GdbConnection implements Follower {
     ['k', () => (this.options.onKill(), undefined)],
     ['D', () => (this.close(), OK)],
     ['g', () => readRegisters(this.general)],
-    ['G', (text) => writeRegisters(this.general, text)],
+    ['G', (text) => this.change(() => writeRegisters(this.general, text))],
     ['p', (text) => readRegister(this.general, text)],
-    ['P', (text) => writeRegister(this.general, text)],
+    ['P', (text) => this.change(() => writeRegister(this.general, text))],
     ['m', (text) => readMemory(this.target.machine, this.general, text)],
-    ['M', (text) => writeMemory(this.target.machine, this.general, text, bytesOfHex)],
-    ['X', (text) => writeMemory(this.target.machine, this.general, text, bytesOf)],
+    ['M', (text) => this.change(() => writeMemory(this.target.machine, this.general, text, bytesOfHex))],
+    ['X', (text) => this.change(() => writeMemory(this.target.machine, this.general, text, bytesOf))],
     ['Z', (text) => setPoint(this.target, this.general, text)],
     ['z', (text) => removePoint(this.target, text)],
   ];
+
+  private change(action: () => string): string {
+    this.target.changeByHand();
+    return action();
+  }
 
   private features(): string {
     const size = PACKET_BYTES.toString(16);
     return (
       `PacketSize=${size};qXfer:features:read+;qXfer:memory-map:read+;qXfer:threads:read+;` +
-      'QStartNoAckMode+;vContSupported+'
+      `QStartNoAckMode+;vContSupported+${this.target.canGoBack ? ';ReverseStep+;ReverseContinue+' : ''}`
     );
   }
 
@@ -196,10 +209,10 @@ export class GdbConnection implements Follower {
     return `T${signal.toString(16).padStart(2, '0')}thread:${threadOf(hart)};`;
   }
 
-  private stop(signal: number, hart: Hart, which = ''): string {
+  private stop(signal: number, hart: Hart, more = ''): string {
     this.general = hart;
     this.control = undefined;
-    this.stopReply = this.stopReplyFor(signal, hart) + which;
+    this.stopReply = this.stopReplyFor(signal, hart) + more;
     return this.stopReply;
   }
 
@@ -209,10 +222,17 @@ export class GdbConnection implements Follower {
     if (address !== '') {
       const pc = parseHex(address);
       if (pc === undefined) return BAD_PACKET;
+      this.target.changeByHand();
       hart.moveTo(pc);
     }
     if (action === 's') this.target.step(hart);
     else this.target.resume(hart);
+    return undefined;
+  }
+
+  private goBack(go: (hart: Hart) => void): string | undefined {
+    if (!this.target.canGoBack) return UNKNOWN;
+    go(this.control ?? this.general);
     return undefined;
   }
 
