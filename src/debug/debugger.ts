@@ -47,8 +47,8 @@ export class Debugger {
   private limit: StepLimit | undefined;
   /** What a probe or a watcher saw in the run that is under way. */
   private seen: Halt | undefined;
-  /** Whether time that passes is the guest's: not when the machine was halted. */
-  private hasRun = false;
+  /** Whether the last run ended because the guest waits. Otherwise time that passes is not the guest's. */
+  private isIdle = false;
 
   /** The way into the past that is being gone. */
   private journey: Journey | undefined;
@@ -91,12 +91,12 @@ export class Debugger {
   }
 
   passIdle(cycles: number): void {
-    if (this.hasRun) (this.history ?? this.machine).passIdle(cycles);
+    if (this.isIdle) (this.history ?? this.machine).passIdle(cycles);
   }
 
   /** As `Machine.run`; while the machine is halted nothing runs. */
   run(cycles: number, idle: 'skip' | 'return' = 'skip'): Stop {
-    this.hasRun = !this.halted && this.journey === undefined;
+    this.isIdle = false;
     if (this.halted) return { kind: 'paused' };
     if (this.journey) {
       this.travel(this.journey.way);
@@ -104,6 +104,7 @@ export class Debugger {
     }
     this.seen = undefined;
     const stop = (this.history ?? this.machine).run(cycles, idle, this.limit);
+    this.isIdle = stop.kind === 'idle';
     switch (stop.kind) {
       case 'paused':
         // What is not seen is the end of a step, which the hart is known for.

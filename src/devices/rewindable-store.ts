@@ -44,9 +44,9 @@ export class RewindableStore implements BlockStore {
 
   restore(state: unknown): void {
     const wanted = new Map(state as RewindableState);
-    for (const [sector, bytes] of this.current) {
-      const before = wanted.get(sector) ?? this.original.get(sector)!;
-      if (before !== bytes) this.disk.write(sector, before);
+    for (const [sector, original] of this.original) {
+      const bytes = wanted.get(sector) ?? original;
+      if (bytes !== (this.current.get(sector) ?? original)) this.disk.write(sector, bytes);
     }
     this.current = wanted;
   }

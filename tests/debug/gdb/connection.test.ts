@@ -135,6 +135,18 @@ describe('an interrupt', () => {
   });
 });
 
+describe('time', () => {
+  it('that passes while the guest is halted is none of the guest', () => {
+    const client = connectAtPrompt();
+    client.ask(`Z0,${hex(client.machine.symbols.address('exec')!)},2`);
+    client.machine.type('echo\n');
+    client.go('c');
+    const { cycles } = client.machine.harts[0];
+    client.target.passIdle(1_000_000);
+    expect(client.machine.harts[0].cycles).toBe(cycles);
+  });
+});
+
 describe('a client that goes', () => {
   it('leaves the guest running, without breakpoints', () => {
     for (const leave of [(c: GdbClient) => c.ask('D'), (c: GdbClient) => c.connection.close()]) {

@@ -73,6 +73,37 @@ describe.skipIf(!isGdbInstalled)('gdb', () => {
     expect(output.match(/^pc of \d/gm)).toHaveLength(3);
   });
 
+  it('goes back to breakpoints, by steps, and to before a watched store', async () => {
+    const output = await debug([
+      ...['break exec', 'continue', show('one', '$a0'), 'continue', show('two', '$a0')],
+      ...[
+        'reverse-stepi',
+        show('before', '$pc'),
+        'stepi',
+        show('back', '$pc'),
+        'reverse-continue',
+        show('first', '$a0'),
+      ],
+      ...[
+        'delete',
+        'tbreak walk',
+        'continue',
+        'finish',
+        'set $entry = (unsigned long *)$a0',
+        'watch *$entry',
+      ],
+      ...['continue', show('written', '*$entry'), 'reverse-continue', show('unwritten', '*$entry'), 'delete'],
+      ...['reverse-continue', show('cycles', '$mcycle')],
+    ]);
+    const seen = values(output);
+    expect(seen.first).toBe(seen.one);
+    expect(seen.first).not.toBe(seen.two);
+    expect(seen.before).not.toBe(seen.back);
+    expect(seen.written).not.toBe('0');
+    expect(seen).toMatchObject({ unwritten: '0', cycles: '0' });
+    expect(output).toMatch(/No more reverse-execution history/);
+  });
+
   it('kills the guest', async () => {
     expect(await debug(['kill'])).toMatch(/killed/);
   });
