@@ -181,6 +181,25 @@ export class Debugger {
     return true;
   }
 
+  /** Gives this moment a name, for `goToNamed`; false where there is no history. */
+  nameMoment(name: string): boolean {
+    this.history?.names.set(name, this.machine.moment);
+    return this.history !== undefined;
+  }
+
+  /** Goes to a named moment of this run, back or forwards; false where there is none. */
+  goToNamed(name: string): boolean {
+    const moment = this.history?.names.get(name);
+    if (moment === undefined) return false;
+    this.goBack(this.wayTo(moment));
+    return true;
+  }
+
+  private *wayTo(moment: Moment): Generator<void, Halt> {
+    yield* this.history!.goTo(moment);
+    return { hart: this.lastHalt.hart, reason: 'asked' };
+  }
+
   private *wayToStep(hart: Hart): Generator<void, Halt> {
     const isThere = yield* this.history!.goToStep(hart, hart.steps - 1);
     return { hart, reason: isThere ? 'step' : 'beginning' };

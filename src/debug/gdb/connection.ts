@@ -22,6 +22,7 @@ import {
   writeRegister,
   writeRegisters,
 } from './inspection.js';
+import { doMonitor } from './monitor.js';
 import { bytesOf, packet, PACKET_BYTES, PacketReader, type Received } from './packets.js';
 
 /** Signals by the numbers that gdb knows them by. */
@@ -56,6 +57,8 @@ export class GdbConnection implements Follower {
   private general: Hart;
   private control: Hart | undefined;
   private stopReply: string;
+  /** What to say of the next halt, where a monitor command asked for it. */
+  private arrival: ((halt: Halt) => string) | undefined;
 
   constructor(
     private readonly target: Debugger,
@@ -81,7 +84,14 @@ export class GdbConnection implements Follower {
     if (this.target.isHalted) this.target.resume(this.general);
   }
 
-  halted({ hart, reason, watchpoint }: Halt): void {
+  halted(halt: Halt): void {
+    const { hart, reason, watchpoint } = halt;
+    const { arrival } = this;
+    if (arrival) {
+      this.arrival = undefined;
+      this.stop(SIGNAL.trap, hart);
+      return this.reply(this.say(arrival(halt)));
+    }
     let more = watchpoint && `${STOP_REASON[watchpoint.kind]}:${watchpoint.address.toString(16)};`;
     if (reason === 'beginning') more = 'replaylog:begin;';
     this.reply(this.stop(SIGNAL_OF[reason], hart, more));
@@ -103,6 +113,7 @@ export class GdbConnection implements Follower {
       case 'interrupt':
         if (this.target.isHalted) return;
         this.target.halt();
+        this.arrival = undefined;
         return this.reply(this.stop(SIGNAL.interrupt, this.general));
       case 'packet': {
         if (this.acknowledges) this.options.send(bytesOf('+'));
@@ -131,6 +142,7 @@ export class GdbConnection implements Follower {
     ['qSupported', () => this.features()],
     ['QStartNoAckMode', () => this.stopAcknowledging()],
     ['qAttached', () => '1'],
+    ['qRcmd,', (text) => this.monitor(text)],
     ['qXfer:features:read:target.xml:', (text) => part(TARGET_DESCRIPTION, text)],
     ['qXfer:memory-map:read::', (text) => part(MEMORY_MAP, text)],
     ['qXfer:threads:read::', (text) => part(threadList(this.threads()), text)],
@@ -178,6 +190,25 @@ export class GdbConnection implements Follower {
 
   private stopAcknowledging(): string {
     this.acknowledges = false;
+    return OK;
+  }
+
+  // ---- monitor commands ---------------------------------------------------------------------------------
+
+  private monitor(text: string): string | undefined {
+    const line = bytesOfHex(text);
+    if (line === undefined || !this.target.isHalted) return BAD_PACKET;
+    const answer = doMonitor(this.target, this.general, new TextDecoder().decode(line));
+    if (typeof answer === 'string') return this.say(answer);
+    this.arrival = answer;
+    return undefined;
+  }
+
+  /** Sends text to be printed; returns the answer that ends it. */
+  private say(text: string): string {
+    const digits = hexOfText(text + '\n');
+    for (let at = 0; at < digits.length; at += MOST_BYTES)
+      this.reply(`O${digits.slice(at, at + MOST_BYTES)}`);
     return OK;
   }
 

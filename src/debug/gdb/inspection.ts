@@ -24,7 +24,7 @@ export const STOP_REASON: Readonly<Record<WatchKind, string>> = {
   access: 'awatch',
 };
 /** Bytes that one watchpoint can have. */
-const MOST_WATCHED = 1 << 20;
+export const MOST_WATCHED = 1 << 20;
 
 // ---- registers ------------------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ const CHECKPOINT_CYCLES = CYCLES_PER_SECOND / 10;
 const PORTION_CYCLES = 1_000_000;
 
 export class History {
+  /** Moments of this run that somebody named. */
+  readonly names = new Map<string, Moment>();
   private readonly checkpoints: Checkpoints;
   private input: InputEntry[] = [];
   /** How many entries of `input` lie before where the run is. */
@@ -120,7 +122,9 @@ export class History {
 
   private forgetFuture(): void {
     this.input.length = this.inputTaken;
-    this.checkpoints.forgetAfter(this.machine.moment);
+    const { moment } = this.machine;
+    this.checkpoints.forgetAfter(moment);
+    for (const [name, named] of this.names) if (compareMoments(named, moment) > 0) this.names.delete(name);
     this.gate.open();
   }
 
@@ -129,7 +133,10 @@ export class History {
   /** Goes to a moment of the past. */
   *goTo(moment: Moment): Generator<void> {
     this.keepChanges();
-    this.restore(this.latest((checkpoint) => compareMoments(checkpoint.moment, moment) <= 0)!);
+    const start = this.latest((checkpoint) => compareMoments(checkpoint.moment, moment) <= 0);
+    // A moment that there is no way back to any more is as good as the beginning.
+    this.restore(start ?? this.checkpoints.all[0]);
+    if (start === undefined) return;
     yield* this.replayTo(moment);
   }
 
