@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesOf, packet } from '../../../src/debug/gdb/packets.js';
 import { bootImage } from '../../support/images.js';
 import { GdbClient } from '../../support/gdb.js';
+import { remembered } from '../../support/remembered.js';
 
 /** Things that packets are made of, put together in ways that make no sense. */
 const words = [
@@ -82,21 +83,28 @@ const noise = fc.oneof(
   body.map((text) => bytesOf(`$${text}#00`)),
 );
 
+/** Sends nonsense of all kinds, so many times, and then a packet that makes sense. */
+function survives(client: GdbClient, numRuns: number): void {
+  const property = fc.property(fc.array(noise, { maxLength: 10 }), (pieces) => {
+    for (const piece of pieces) {
+      client.connection.receive(piece);
+      client.target.run(1000);
+    }
+    client.sendRaw('#00\x03');
+    client.take();
+    expect(client.ask('qfThreadInfo')).toBe('m01,02');
+  });
+  fc.assert(property, { numRuns });
+}
+
 describe('whatever a client sends', () => {
   it('the connection goes on and answers the next packet', () => {
-    const client = new GdbClient(bootImage({ harts: 2, memoryBytes: 8 << 20 }).machine);
-    fc.assert(
-      fc.property(fc.array(noise, { maxLength: 10 }), (pieces) => {
-        for (const piece of pieces) {
-          client.connection.receive(piece);
-          client.target.run(1000);
-        }
-        client.sendRaw('#00\x03');
-        client.take();
-        expect(client.ask('qfThreadInfo')).toBe('m01,02');
-      }),
-      { numRuns: 2000 },
-    );
+    survives(new GdbClient(bootImage({ harts: 2, memoryBytes: 8 << 20 }).machine), 2000);
+  });
+
+  it('so it does where the client can go back', () => {
+    const { machine, history } = remembered();
+    survives(new GdbClient(machine, history), 300);
   });
 
   it('a packet without an end takes up no more than a packet may', () => {
