@@ -30,6 +30,7 @@ export interface BootOptions {
   timeout?: number;
   log?: string;
   trace?: string;
+  userSymbols?: string[];
   /**
    * Behaves as QEMU does: the run ends only when someone outside ends it, or the guest, which is no failure; and the
    * keys after Ctrl-A are rvemu's though they come from a pipe.
@@ -118,8 +119,8 @@ export async function bootFiles(
     });
     recorder?.watch(machine, image, files, options);
     if (options.trace !== undefined) {
-      const { trace } = await import('../debug/trace.js');
-      trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));
+      const { startTrace } = await import('./trace.js');
+      startTrace(machine, image, files.kernel, { ...options, trace: options.trace });
     }
     const watcher = spectator ?? (await spectatorFor(options, files));
     watcher?.attach(machine, image);
@@ -146,6 +147,7 @@ export async function bootFiles(
       showsOutput,
       news: () => watcher?.news?.() ?? [],
       progress: watcher?.progress && (() => watcher.progress!()),
+      traces: options.trace !== undefined,
     });
     if (target) debugPort?.serve(target, host);
     return await host.run();

@@ -34,6 +34,8 @@ export interface HostOptions {
   standsInForQemu: boolean;
   /** Whether stdout gets what the guest prints. */
   showsOutput: boolean;
+  /** Whether standard error gets a trace: then the run ends when nobody reads that any more. */
+  traces: boolean;
   log?: LogFile;
   /** Lines to be told as they come up. */
   news?: () => string[];
@@ -138,8 +140,10 @@ export class Host {
       if (this.exitCode === undefined) this.say(`cannot write the output: ${error.message}`, 'error');
       this.leave(EXIT.unusable);
     });
-    // Nobody may be left to read what is said there; that is no reason to end.
-    process.stderr.on('error', () => {});
+    // Nobody may be left to read what is said there; that is no reason to end, unless it is what the run is for.
+    process.stderr.on('error', () => {
+      if (this.options.traces) this.leave(exitCodeOfSignal('SIGPIPE'));
+    });
     this.listenToNpx();
     this.listenToInput();
   }

@@ -53,9 +53,19 @@ Missing fences:
   sfence.vma covers it, as hardware may and emulators hardly do. A use of a
   translation that is no longer in the table is reported on standard error, as
   is a missing fence.i; so they are by "rvemu check --strict-tlb".
+
+Traces:
+  --trace takes terms with commas between them. "instructions", "traps",
+  "syscalls", "pagetable" and "disk" choose what is shown; hart=N, mode=user,
+  process=NAME, function=NAME, pc=START-END and address=START-END show less.
+  A line has the cycle, hart, mode, pc and function; an instruction that
+  accesses memory, the virtual and the physical address. Functions of user
+  programs are known from the files in user/ of an xv6 tree, or from
+  --user-symbols. The run ends when nobody reads the trace any more.
 ${EXIT_CODES}
 
 Examples:
+  rvemu boot --run ls --trace syscalls,process=ls
   rvemu boot                         a shell, in an xv6 tree or anywhere
   rvemu boot kernel/kernel --disk fs.img --smp 1
   rvemu boot --run ls --run "cat README"
@@ -131,8 +141,9 @@ const sessionCommand = (name: string): Command =>
     .option('--record <file>', 'write here what "rvemu replay" needs to run it again')
     .option(
       '--trace <filter>',
-      'show on standard error what the harts do: "traps", "instructions", and to show fewer hart=N, mode=user, function=NAME, pc=START-END, with commas between them',
-    );
+      'show on standard error what the harts do; "rvemu boot --help" has the filters',
+    )
+    .option('--user-symbols <file>', 'an ELF file of a user program; may be given many times', oneMore);
 
 sessionCommand('boot')
   .description('boot a kernel, at the terminal or in a script')
@@ -177,6 +188,7 @@ program
   .option('--disk <file>', 'the disk image, if it is no longer where it was')
   .option('--no-jit', 'interpret everything: slower, and otherwise the same')
   .option('--trace <filter>', 'show on standard error what the harts do, as with boot')
+  .option('--user-symbols <file>', 'an ELF file of a user program; may be given many times', oneMore)
   .addHelpText('after', REPLAY_HELP)
   .action(async (recording: string, kernel: string | undefined, options) => {
     const { replay } = await import('./replay.js');

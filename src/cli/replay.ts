@@ -21,6 +21,7 @@ export interface ReplayOptions {
   disk?: string;
   jit: boolean;
   trace?: string;
+  userSymbols?: string[];
 }
 
 const EXIT_DIFFERENT = 1;
@@ -49,8 +50,8 @@ export async function replay(
     warn: say,
   });
   if (options.trace !== undefined) {
-    const { trace } = await import('../debug/trace.js');
-    trace(machine, options.trace, (line) => process.stderr.write(line + '\n'));
+    const { startTrace } = await import('./trace.js');
+    startTrace(machine, kernel, kernelPath ?? recording.kernel.path, { ...options, trace: options.trace });
   }
   const finish = watch(machine, kernel, recording, kernelPath ?? recording.kernel.path);
   run(machine, recording, () => process.stdout.write(Uint8Array.from(printed.splice(0))));

@@ -1,92 +1,152 @@
-/**
- * Traces: a line for each instruction or trap that a filter lets through.
- *
- * A filter is a list of terms with commas between them. `instructions` and `traps` choose what is shown
- * (instructions if neither is named); every other term restricts it:
- *
- *     hart=N            one hart
- *     mode=user         user, supervisor or machine
- *     function=NAME     while pc is in the function
- *     pc=START-END      while START <= pc < END, in hexadecimal
- */
-import type { Machine } from '../machine/machine.js';
+/** Traces: a line for each thing that happens and that a filter lets through; see trace-filter.ts. */
+import type { DiskRequest } from '../devices/virtio-blk.js';
+import { readElf } from '../machine/elf.js';
 import { describeTrap } from '../machine/explain.js';
-import { BadInputError } from '../machine/errors.js';
+import type { Machine } from '../machine/machine.js';
 import { disassemble } from '../rv64/disassemble.js';
-import type { Hart } from '../rv64/hart.js';
-import { MODE_NAMES } from '../rv64/trap.js';
+import type { Hart, Observer } from '../rv64/hart.js';
+import { Cause, Mode, MODE_NAMES } from '../rv64/trap.js';
+import { physicalAddress } from './address-space.js';
+import { accessOf } from './memory-operand.js';
+import { type ProgramFile, Programs } from './programs.js';
+import { callNames, SystemCall } from './syscalls.js';
+import { parseFilter, type TraceFilter, type TraceKind } from './trace-filter.js';
 
-type Condition = (hart: Hart) => boolean;
+const RESULT = 10;
+/** Columns that a function's name takes. */
+const NAME_WIDTH = 24;
 
-interface Filter {
-  readonly instructions: boolean;
-  readonly traps: boolean;
-  readonly conditions: readonly Condition[];
+/** What a tracer is told of the guest besides what it sees itself. */
+export interface TracedGuest {
+  /** The file that the machine runs. */
+  readonly kernel: Uint8Array;
+  /** The user programs whose ELF files are there. */
+  readonly programs?: readonly ProgramFile[];
+  /** The process that a hart runs, where the kernel's processes were found. */
+  readonly processOn?: (hart: Hart) => { readonly pid: number; readonly name: string } | undefined;
 }
 
-/** Writes a line for all that passes the filter from now on. Throws BadInputError for a filter it cannot read. */
-export function trace(machine: Machine, filter: string, write: (line: string) => void): void {
-  const { instructions, traps, conditions } = parseFilter(filter, machine);
-  const passes = (hart: Hart): boolean => conditions.every((condition) => condition(hart));
-  const start = (hart: Hart): string => {
-    const pc = BigInt.asUintN(64, hart.pc);
-    const where = `${hart.cycles}`.padStart(12) + ` ${hart.index} ${MODE_NAMES[hart.mode][0]}`;
-    return `${where} ${pc.toString(16).padStart(16, '0')} ${machine.symbols.describe(pc).padEnd(24)}`;
-  };
-  machine.observe({
-    instruction: instructions
-      ? (hart) => {
-          if (passes(hart)) write(`${start(hart)} ${disassembleAt(hart)}`);
-        }
-      : undefined,
-    trap: traps
-      ? (hart, cause, value) => {
-          if (passes(hart)) write(`${start(hart)} trap: ${describeTrap(cause, value)}`);
-        }
-      : undefined,
-  });
-}
+export class Tracer {
+  private readonly filter: TraceFilter;
+  private readonly programs: Programs;
+  private readonly processOn: NonNullable<TracedGuest['processOn']>;
+  /** Calls that have not returned, by process. */
+  private readonly calls = new Map<number, { readonly call: SystemCall; readonly place: string }>();
 
-function disassembleAt(hart: Hart): string {
-  const word = hart.peekInstruction();
-  return word === undefined ? '(not mapped)' : disassemble(word, hart.pc);
-}
-
-function parseFilter(text: string, machine: Machine): Filter {
-  const terms = text.split(',').map((term) => term.trim());
-  const isKind = (term: string): boolean => term === 'instructions' || term === 'traps';
-  const kinds = terms.filter(isKind);
-  const conditions = terms.filter((term) => !isKind(term)).map((term) => parseTerm(term, machine));
-  return {
-    instructions: kinds.length === 0 || kinds.includes('instructions'),
-    traps: kinds.includes('traps'),
-    conditions,
-  };
-}
-
-function parseTerm(term: string, machine: Machine): Condition {
-  const [, name, value] = /^(\w+)=(.+)$/.exec(term) ?? [];
-  if (name === 'hart' && /^[0-7]$/.test(value)) return (hart) => hart.index === Number(value);
-  if (name === 'mode') {
-    const mode = (MODE_NAMES as readonly string[]).indexOf(value);
-    if (mode >= 0 && value !== 'reserved') return (hart) => hart.mode === mode;
-  }
-  if (name === 'function') {
-    if (machine.symbols.address(value) === undefined) {
-      throw new BadInputError(`--trace ${term}: the kernel has no symbol ${value}`);
+  /** Writes a line for all that passes `filter` from now on. Throws BadInputError for one it cannot read. */
+  constructor(
+    private readonly machine: Machine,
+    filter: string,
+    private readonly write: (line: string) => void,
+    { kernel, programs = [], processOn = () => undefined }: TracedGuest,
+  ) {
+    const nameOf = (hart: Hart): string | undefined => processOn(hart)?.name;
+    this.processOn = processOn;
+    this.programs = new Programs(machine, programs, nameOf);
+    this.filter = parseFilter(filter, { machine, programs: this.programs, nameOf });
+    const names = callNames(machine, readElf(kernel).symbols);
+    for (const hart of machine.harts) hart.observer = this.observerOf(hart, names);
+    const { kernelCode } = this.filter;
+    for (let at = kernelCode?.start; at !== undefined && at < kernelCode!.end; at += 2n) {
+      if (this.shows('instructions')) machine.setProbe(at, (hart) => this.instruction(hart));
     }
-    return (hart) => machine.symbols.nameAt(BigInt.asUintN(64, hart.pc))?.name === value;
+    if (this.shows('disk')) machine.onDiskRequest = (request, hart) => this.disk(request, hart);
   }
-  const [, start, end] = /^pc=(?:0x)?([0-9a-f]+)-(?:0x)?([0-9a-f]+)$/i.exec(term) ?? [];
-  if (start !== undefined) {
-    const [low, high] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
-    return (hart) => {
-      const pc = BigInt.asUintN(64, hart.pc);
-      return pc >= low && pc < high;
+
+  /**
+   * Being told of each instruction makes a hart slow. So it is told of none where probes do that, and only in user mode
+   * where no others pass.
+   */
+  private observerOf(hart: Hart, names: ReadonlyMap<number, string>): Observer {
+    const { kernelCode, isUserOnly } = this.filter;
+    const instruction = (each: Hart): void => this.instruction(each);
+    const isTold = this.shows('instructions') && kernelCode === undefined;
+    const observer: Observer = {
+      instruction: isTold && !isUserOnly ? instruction : undefined,
+      trap: (each, cause, value) => {
+        this.trap(each, cause, value, names);
+        if (isUserOnly) observer.instruction = undefined;
+      },
+      returned: () => {
+        if (hart.mode !== Mode.User) return;
+        this.returned(hart);
+        if (!isTold || !isUserOnly) return;
+        observer.instruction = instruction;
+        hart.leave();
+      },
     };
+    return observer;
   }
-  throw new BadInputError(
-    `--trace has no term "${term}"; there are instructions, traps, hart=N, mode=user|supervisor|machine, ` +
-      'function=NAME and pc=START-END',
-  );
+
+  shows(kind: TraceKind): boolean {
+    return this.filter.kinds.has(kind);
+  }
+
+  /** Writes a line about what `hart` does, if the filter lets it through. */
+  line(hart: Hart, text: string): void {
+    if (this.filter.passes(hart)) this.write(`${this.start(hart)} ${text}`);
+  }
+
+  private start(hart: Hart): string {
+    return `${this.when(hart)} ${this.place(hart)}`;
+  }
+
+  private when(hart: Hart): string {
+    return `${hart.cycles}`.padStart(12) + ` ${hart.index} ${MODE_NAMES[hart.mode][0]}`;
+  }
+
+  private place(hart: Hart): string {
+    const pc = BigInt.asUintN(64, hart.pc);
+    return `${pc.toString(16).padStart(16, '0')} ${this.programs.describe(hart, pc).padEnd(NAME_WIDTH)}`;
+  }
+
+  private instruction(hart: Hart): void {
+    if (!this.filter.passes(hart)) return;
+    const word = hart.peekInstruction();
+    if (word === undefined) return this.line(hart, '(not mapped)');
+    const address = accessOf(hart);
+    this.line(
+      hart,
+      disassemble(word, hart.pc) + (address === undefined ? '' : `   ${this.memory(hart, address)}`),
+    );
+  }
+
+  /** `[0x3fffffdfe0 -> 0x87f52fe0]` */
+  private memory(hart: Hart, address: bigint): string {
+    const physical = physicalAddress(this.machine, hart, address);
+    return `[${hex(address)} -> ${physical === undefined ? 'not mapped' : hex(physical)}]`;
+  }
+
+  private trap(hart: Hart, cause: bigint, value: bigint, names: ReadonlyMap<number, string>): void {
+    if (this.shows('traps')) this.line(hart, `trap: ${describeTrap(cause, value)}`);
+    if (!this.shows('syscalls') || cause !== BigInt(Cause.UserEcall) || !this.filter.passes(hart)) return;
+    const call = new SystemCall(this.machine, hart, names);
+    if (call.isExit) this.write(`${this.start(hart)} ${this.who(hart)}${call.begun}`);
+    else this.calls.set(this.keyOf(hart), { call, place: this.place(hart) });
+  }
+
+  /** Back in user mode, a process has its result in a0. The line has the place of the call. */
+  private returned(hart: Hart): void {
+    const begun = this.calls.get(this.keyOf(hart));
+    if (begun === undefined) return;
+    this.calls.delete(this.keyOf(hart));
+    const result = begun.call.finished(hart.x[RESULT]);
+    this.write(`${this.when(hart)} ${begun.place} ${this.who(hart)}${result}`);
+  }
+
+  private keyOf(hart: Hart): number {
+    return this.processOn(hart)?.pid ?? -hart.index;
+  }
+
+  private who(hart: Hart): string {
+    const process = this.processOn(hart);
+    return process === undefined ? '' : `${process.name} (${process.pid}): `;
+  }
+
+  private disk({ kind, sector, bytes, isDone }: DiskRequest, hart: Hart | undefined): void {
+    if (hart === undefined) return;
+    this.line(hart, `disk: ${kind} sector ${sector}, ${bytes} bytes${isDone ? '' : ': failed'}`);
+  }
 }
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;

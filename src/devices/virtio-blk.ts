@@ -32,6 +32,22 @@ ID.set(new TextEncoder().encode('rvemu'));
 /** Most bytes that one call of the store moves; it bounds the buffer, whatever the guest asks for. */
 const TRANSFER_BYTES = 128 * SECTOR_BYTES;
 
+/** A request that was served. */
+export interface DiskRequest {
+  readonly kind: 'read' | 'write' | 'flush' | 'identify' | 'unknown';
+  /** The first sector, and how many bytes were moved. */
+  readonly sector: number;
+  readonly bytes: number;
+  readonly isDone: boolean;
+}
+
+const KINDS: Readonly<Record<number, DiskRequest['kind']>> = {
+  [IN]: 'read',
+  [OUT]: 'write',
+  [FLUSH]: 'flush',
+  [GET_ID]: 'identify',
+};
+
 export class VirtioBlk implements VirtioBackend {
   readonly deviceId = 2;
   readonly features: bigint;
@@ -40,10 +56,11 @@ export class VirtioBlk implements VirtioBackend {
   /** What the host failed at last, so that a guest which tries again is not reported for ever. */
   private lastFailure = '';
 
-  /** `onFailure` is told what the host could not do, in the store's words; the guest sees an I/O error. */
+  /** `onRequest` hears of each request once it is served; `onFailure` is told what the host could not do, in the store's words; the guest sees an I/O error. */
   constructor(
     private readonly store: BlockStore,
     private readonly onFailure: (message: string) => void = () => {},
+    private readonly onRequest: (request: DiskRequest) => void = () => {},
   ) {
     this.features = FEATURE_FLUSH | (store.readOnly ? FEATURE_READ_ONLY : 0n);
     new DataView(this.configuration.buffer).setBigUint64(0, BigInt(store.sectors), true);
@@ -66,9 +83,18 @@ export class VirtioBlk implements VirtioBackend {
     const header = new Uint8Array(HEADER_BYTES);
     reader.read(header);
     const fields = new DataView(header.buffer);
+    const type = fields.getUint32(0, true);
     const sector = fields.getBigUint64(8, true);
+    const bytes = type === OUT ? reader.remaining : writer.remaining - STATUS_BYTES;
+    const status = this.performType(type, sector, reader, writer);
+    const kind = KINDS[type] ?? 'unknown';
+    this.onRequest({ kind, sector: Number(sector), bytes, isDone: status === OK });
+    return status;
+  }
+
+  private performType(type: number, sector: bigint, reader: ChainReader, writer: ChainWriter): number {
     try {
-      switch (fields.getUint32(0, true)) {
+      switch (type) {
         case IN:
           return this.read(sector, writer);
         case OUT:

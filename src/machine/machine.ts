@@ -3,6 +3,7 @@
  * Same kernel, disk, input and seed: the same run, to the bit, on every host.
  */
 import type { BlockStore, ByteSink, Device } from '../devices/device.js';
+import type { DiskRequest } from '../devices/virtio-blk.js';
 import type { Uart16550 } from '../devices/uart16550.js';
 import type { Probe } from '../rv64/code-page.js';
 import { Frames } from '../rv64/frames.js';
@@ -121,6 +122,8 @@ export class Machine {
   readonly harts: readonly Hart[];
   /** Hears of everything that is typed. */
   onInput: ((entry: InputEntry) => void) | undefined;
+  /** Hears of every disk request that was served, and of the hart that asked for it. */
+  onDiskRequest: ((request: DiskRequest, hart: Hart | undefined) => void) | undefined;
   private readonly state: State;
   private readonly frames: Frames;
   private readonly clock: VirtualClock;
@@ -176,6 +179,7 @@ export class Machine {
       disk,
       warn: options.warn ?? (() => {}),
       virtioVersion: () => this.virtioVersion(),
+      onDiskRequest: (request) => this.onDiskRequest?.(request, this.running),
       onFinish: (code) => this.end({ kind: 'finished', code }),
       onReset: () => this.end({ kind: 'reset' }),
     });

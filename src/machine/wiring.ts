@@ -4,7 +4,7 @@ import type { BlockStore, ByteSink, Device, DmaMemory } from '../devices/device.
 import { Finisher } from '../devices/finisher.js';
 import { Plic } from '../devices/plic.js';
 import { Uart16550 } from '../devices/uart16550.js';
-import { VirtioBlk } from '../devices/virtio-blk.js';
+import { type DiskRequest, VirtioBlk } from '../devices/virtio-blk.js';
 import { VirtioMmio } from '../devices/virtio-mmio.js';
 import type { Hart } from '../rv64/hart.js';
 import { Interrupt } from '../rv64/trap.js';
@@ -21,6 +21,7 @@ export interface Surroundings {
   /** The version of virtio-mmio that the slots speak, asked when the guest first needs it. */
   readonly virtioVersion: () => 1 | 2;
   readonly warn: (sentence: string) => void;
+  readonly onDiskRequest: (request: DiskRequest) => void;
   readonly onFinish: (code: number) => void;
   readonly onReset: () => void;
 }
@@ -49,7 +50,7 @@ export function buildDevices(to: Surroundings): { devices: readonly Device[]; ua
       memory: to.memory,
       version: to.virtioVersion,
       onBroken: (what) => to.warn(`${what}; the driver must reset the device`),
-      backend: slot === 0 && to.disk ? new VirtioBlk(to.disk, to.warn) : undefined,
+      backend: slot === 0 && to.disk ? new VirtioBlk(to.disk, to.warn, to.onDiskRequest) : undefined,
     });
   });
   const finisher = new Finisher(to.onFinish, to.onReset);

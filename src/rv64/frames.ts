@@ -5,7 +5,7 @@
  */
 import { PTE_BYTES, PTE_V } from '../sv39/pte.js';
 import { Tlb } from '../sv39/tlb.js';
-import { CodePage, type Probe } from './code-page.js';
+import { CodePage, HOLD, type Probe } from './code-page.js';
 import { HART_BYTES, MAX_HARTS, Offset, RAM_START, State, TLB_START } from './state.js';
 
 /** Why stores to a frame are announced; bits. */
@@ -117,15 +117,21 @@ export class Frames {
     return page;
   }
 
-  /** Has `probe` called before the instruction at an offset in RAM is executed, by whichever hart and mapping. */
+  /**
+   * Has `probe` called before the instruction at an offset in RAM is executed, by whichever hart and mapping; after those
+   * that were set there before.
+   */
   setProbe(ramOffset: number, probe: Probe): void {
     const frame = ramOffset >>> 12;
     const probes = this.probes.get(frame) ?? new Map<number, Probe>();
-    probes.set((ramOffset & 0xfff) >>> 1, probe);
+    const slot = (ramOffset & 0xfff) >>> 1;
+    const earlier = probes.get(slot);
+    probes.set(slot, earlier ? (hart) => (earlier(hart) === HOLD ? HOLD : probe(hart)) : probe);
     this.probes.set(frame, probes);
     this.dropCode(frame);
   }
 
+  /** Takes away all that were set at an offset. */
   clearProbe(ramOffset: number): void {
     const frame = Math.floor(ramOffset / 4096);
     const probes = this.probes.get(frame);

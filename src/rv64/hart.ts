@@ -35,6 +35,8 @@ export interface Observer {
   instruction?(hart: Hart): void;
   /** When a trap is taken: pc is where, `cause` as in mcause. */
   trap?(hart: Hart, cause: bigint, value: bigint): void;
+  /** After sret or mret: the mode is the new one, nextPc where the hart goes on. */
+  returned?(hart: Hart): void;
 }
 
 export class Hart extends Traps {
@@ -138,6 +140,10 @@ export class Hart extends Traps {
     if (this.observer?.trap === undefined) return;
     const cause = BigInt(code) | (isInterrupt ? INTERRUPT_FLAG : 0n);
     this.observer.trap(this, BigInt.asIntN(64, cause), value);
+  }
+
+  protected override onReturn(): void {
+    this.observer?.returned?.(this);
   }
 
   // ---- waiting ------------------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ export abstract class Traps extends HartTime {
 
   /** Told of each trap as it is taken: pc is where, `code` and `isInterrupt` make the cause. */
   protected abstract onTrap(code: number, isInterrupt: boolean, value: bigint): void;
+  /** Told of each return from a trap: the mode is the new one, nextPc where the hart goes on. */
+  protected abstract onReturn(): void;
 
   // ---- interrupts ---------------------------------------------------------------------------------------
 
@@ -191,5 +193,6 @@ export abstract class Traps extends HartTime {
     words[NEXT + 1] = words[epc + 1];
     this.updateContexts();
     this.turn();
+    this.onReturn();
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { trace } from '../../src/debug/trace.js';
+import { Tracer } from '../../src/debug/trace.js';
 import { BadInputError } from '../../src/machine/errors.js';
-import { bootProgram } from '../support/programs.js';
+import { bootProgram, elfOf } from '../support/programs.js';
 
 const PROGRAM = `
   main:
@@ -22,7 +22,8 @@ const PROGRAM = `
 function lines(filter: string, harts = 1): string[] {
   const machine = bootProgram(PROGRAM, { harts });
   const seen: string[] = [];
-  trace(machine, filter, (line) => seen.push(line.trim().replace(/ +/g, ' ')));
+  const write = (line: string): void => void seen.push(line.trim().replace(/ +/g, ' '));
+  new Tracer(machine, filter, write, { kernel: elfOf(PROGRAM) });
   machine.run(10);
   return seen;
 }

@@ -1,0 +1,85 @@
+/** `--trace` for a guest of the xv6 family: with its processes, its user programs and its page tables. */
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { ProgramFile } from '../debug/programs.js';
+import { Tracer } from '../debug/trace.js';
+import { hex } from '../machine/hex.js';
+import type { Machine } from '../machine/machine.js';
+import type { Hart } from '../rv64/hart.js';
+import { Guest } from '../xv6/guest.js';
+import { Probes } from '../xv6/probes.js';
+import { describeEntry } from '../xv6/table-rules.js';
+import { type EntryChange, Tables } from '../xv6/tables.js';
+import { readInputFile } from './input-file.js';
+
+export interface TraceOptions {
+  trace: string;
+  userSymbols?: string[];
+}
+
+/** Traces on standard error from now on. Throws BadInputError for a filter or a program that cannot be used. */
+export function startTrace(
+  machine: Machine,
+  kernel: Uint8Array,
+  kernelPath: string,
+  { trace, userSymbols = [] }: TraceOptions,
+): void {
+  const guest = new Guest(machine, kernel);
+  const tracer = new Tracer(machine, trace, (line) => process.stderr.write(line + '\n'), {
+    kernel,
+    programs: [...userSymbols.map(programAt), ...programsBeside(kernelPath)],
+    processOn: (hart) => guest.processOn(hart),
+  });
+  if (tracer.shows('pagetable')) tracePageTables(guest, tracer);
+}
+
+/** The user programs of the tree that `…/kernel/kernel` was built in: `user/_sh` and the like. */
+export function programsBeside(kernelPath: string): ProgramFile[] {
+  const folder = join(dirname(dirname(kernelPath)), 'user');
+  if (basename(dirname(kernelPath)) !== 'kernel' || !existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.startsWith('_'));
+  return names.map((name) => programAt(join(folder, name)));
+}
+
+export const programAt = (path: string): ProgramFile => ({
+  name: basename(path).replace(/^_/, ''),
+  contents: readInputFile('user program', path),
+});
+
+/** Tables are known from the first call that names their root, and forgotten when their frames are freed. */
+function tracePageTables(guest: Guest, tracer: Tracer): void {
+  let hart: Hart | undefined;
+  const tables = new Tables(
+    guest,
+    (change) => {
+      if (hart && change.event) tracer.line(hart, describeChange(change));
+    },
+    (each) => ({ cycle: each.cycles, hart: each.index, process: undefined, stack: [] }),
+  );
+  const probes = new Probes(guest);
+  const look = (each: Hart): void => {
+    hart = each;
+    tables.update();
+  };
+  for (const role of ['walk', 'mappages'] as const) {
+    probes.on(role, {
+      enter: (call, each) => {
+        look(each);
+        tables.adopt(call.arguments[0]);
+      },
+      leave: (_, each) => look(each),
+    });
+  }
+  probes.on('kfree', {
+    enter: (call, each) => {
+      look(each);
+      tables.drop(call.arguments[0]);
+    },
+  });
+  probes.attach();
+}
+
+function describeChange({ page, at, address, before, after, event }: EntryChange): string {
+  const where = `table ${hex(page.root)}, level ${page.level}, for ${hex(address)}`;
+  return `pagetable: ${where}: ${describeEntry(before)} -> ${describeEntry(after)} at ${hex(at)}, cycle ${event!.cycle}`;
+}

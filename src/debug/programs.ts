@@ -1,0 +1,114 @@
+/** User programs by the ELF files that they were made from: which one a hart runs, and its symbols and lines. */
+import { BadInputError } from '../machine/errors.js';
+import { type ElfImage, readElf } from '../machine/elf.js';
+import type { Machine } from '../machine/machine.js';
+import { SymbolTable } from '../machine/symbols.js';
+import type { Hart } from '../rv64/hart.js';
+import { Mode } from '../rv64/trap.js';
+import { physicalAddress, readVirtual, rootOf } from './address-space.js';
+import { LineTable } from './line-table.js';
+
+/** A file by the name that its processes go by. */
+export interface ProgramFile {
+  readonly name: string;
+  readonly contents: Uint8Array;
+}
+
+export class Program {
+  readonly symbols: SymbolTable;
+  readonly lines: LineTable;
+  /** Where its code begins in memory, and enough of it to tell it by. */
+  readonly start: bigint;
+  readonly code: Uint8Array;
+
+  constructor(
+    readonly name: string,
+    { symbols, sections, segments }: ElfImage,
+  ) {
+    this.symbols = new SymbolTable(symbols);
+    this.lines = new LineTable(sections);
+    const text = segments.find(({ flags }) => flags.execute) ?? segments[0];
+    this.start = text.virtualAddress;
+    this.code = text.data.subarray(0, CODE_BYTES);
+  }
+}
+
+/** From here on up, a kernel maps itself elsewhere than in place. */
+const HIGH = 1n << 32n;
+
+/** So much of a program's code tells it from others. */
+const CODE_BYTES = 512;
+
+export class Programs {
+  private readonly programs: readonly Program[];
+  /** What was found out by looking at memory: by root table and process name. */
+  private readonly known = new Map<string, Program | undefined>();
+
+  /** `nameOf` is the name of the process that a hart runs. Throws BadInputError for a file that is no program. */
+  constructor(
+    private readonly machine: Machine,
+    files: readonly ProgramFile[],
+    private readonly nameOf: (hart: Hart) => string | undefined,
+  ) {
+    this.programs = files.map(({ name, contents }) => {
+      try {
+        return new Program(name, readElf(contents));
+      } catch (error) {
+        if (!(error instanceof BadInputError)) throw error;
+        throw new BadInputError(
+          `user program ${name}: ${error.message.replace(/^the kernel('s)? /, 'it$1 ')}`,
+        );
+      }
+    });
+  }
+
+  /** The program that a hart in user mode runs; undefined where no file is of it, and in the kernel. */
+  on(hart: Hart): Program | undefined {
+    if (hart.mode !== Mode.User || this.programs.length === 0) return undefined;
+    const name = this.nameOf(hart) ?? '';
+    const key = `${rootOf(hart)} ${name}`;
+    if (!this.known.has(key)) this.known.set(key, this.find(hart, name));
+    return this.known.get(key);
+  }
+
+  /** Whether some program has this symbol. */
+  has(symbol: string): boolean {
+    return this.programs.some(({ symbols }) => symbols.address(symbol) !== undefined);
+  }
+
+  /** An address as people read it: `kfree+0x12`, and with its program, `sh:main+0x4`, in user mode. */
+  describe(hart: Hart, address: bigint): string {
+    const program = this.on(hart);
+    if (program?.symbols.nameAt(address)) return `${program.name}:${program.symbols.describe(address)}`;
+    const place = this.inKernel(hart, address);
+    const name = place === undefined ? undefined : this.machine.symbols.describe(place);
+    return name ?? `0x${BigInt.asUintN(64, address).toString(16)}`;
+  }
+
+  /** The name of the function that an address lies in. */
+  functionAt(hart: Hart, address: bigint): string | undefined {
+    const place = this.inKernel(hart, address);
+    const found = this.on(hart)?.symbols.nameAt(address);
+    return (found ?? (place === undefined ? undefined : this.machine.symbols.nameAt(place)))?.name;
+  }
+
+  /** The address as the kernel's symbols have it: another one where its code is mapped elsewhere, as a trampoline is. */
+  private inKernel(hart: Hart, address: bigint): bigint | undefined {
+    const { symbols } = this.machine;
+    if (hart.mode !== Mode.User && symbols.nameAt(address)) return address;
+    if (address < HIGH) return undefined;
+    const physical = physicalAddress(this.machine, hart, address);
+    return physical !== undefined && symbols.nameAt(physical) ? physical : undefined;
+  }
+
+  /** By name where what lies in memory is that program, and else by what lies there. */
+  private find(hart: Hart, name: string): Program | undefined {
+    const isHere = ({ start, code }: Program): boolean => {
+      const found = readVirtual(this.machine, hart, start, code.length);
+      return found.length > 0 && found.every((byte, index) => byte === code[index]);
+    };
+    // A process's name may be cut short.
+    const named = this.programs.filter((program) => name !== '' && program.name.startsWith(name));
+    return named.find(isHere) ?? this.programs.find(isHere);
+  }
+}
