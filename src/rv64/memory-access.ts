@@ -172,12 +172,11 @@ export class MemoryAccess extends Translation {
   }
 
   private loadSlow(low: number, bytes: number): bigint {
-    const virtual = this.address(low);
-    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES) return this.loadAcrossPages(virtual, bytes);
-    const physical = this.translate(virtual, 'read', bytes);
+    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES) return this.loadAcrossPages(this.address(low), bytes);
+    const physical = this.physicalOf(low, this.high, 'read', bytes);
     if (!this.isRam(physical, bytes)) {
       const value = this.bus.load(physical, bytes);
-      if (value === undefined) throw new Trap(Cause.LoadAccess, virtual);
+      if (value === undefined) throw new Trap(Cause.LoadAccess, this.address(low));
       return value;
     }
     this.beforeLoad(low, physical, bytes);
@@ -185,12 +184,12 @@ export class MemoryAccess extends Translation {
   }
 
   private storeSlow(low: number, bytes: number, value: bigint): void {
-    const virtual = this.address(low);
-    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES) return this.storeAcrossPages(virtual, bytes, value);
-    const physical = this.translate(virtual, 'write', bytes);
+    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES)
+      return this.storeAcrossPages(this.address(low), bytes, value);
+    const physical = this.physicalOf(low, this.high, 'write', bytes);
     if (!this.isRam(physical, bytes)) {
       const stored = this.bus.store(physical, bytes, BigInt.asUintN(bytes * 8, value));
-      if (!stored) throw new Trap(Cause.StoreAccess, virtual);
+      if (!stored) throw new Trap(Cause.StoreAccess, this.address(low));
       return;
     }
     this.beforeStore(low, physical, bytes);
@@ -285,10 +284,10 @@ export class MemoryAccess extends Translation {
   private poke(physical: number, bytes: number, value: bigint): void {
     const { view } = this.state;
     const at = this.hostOf(physical);
+    if (bytes === 8) return view.setBigInt64(at, value, true);
     const low = Number(BigInt.asUintN(32, value));
     if (bytes === 1) view.setUint8(at, low);
     else if (bytes === 2) view.setUint16(at, low, true);
-    else if (bytes === 4) view.setUint32(at, low, true);
-    else view.setBigUint64(at, BigInt.asUintN(64, value), true);
+    else view.setUint32(at, low, true);
   }
 }

@@ -227,6 +227,15 @@ export class Translation {
     return physical;
   }
 
+  /** The same for an address in halves, without big integers in the ordinary case. */
+  protected physicalOf(low: number, high: number, access: Access, bytes: number): number {
+    if (this.pmp.allowsEverything && !this.strict && this.isTranslated(this.modeOf(access))) {
+      const physical = this.walkQuickly(low, high, access, this.modeOf(access));
+      if (physical >= 0) return physical;
+    }
+    return this.translate((BigInt(high) << 32n) | BigInt(low >>> 0), access, bytes);
+  }
+
   private bare(virtual: bigint, access: Access): number {
     const physical = BigInt.asUintN(64, virtual);
     if (physical >= PHYSICAL_END) throw new Trap(FAULTS[access].access, virtual);

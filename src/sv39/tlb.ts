@@ -167,7 +167,8 @@ export class Tlb {
   /** From now on loads from the frame miss, where they go by the low bits of this virtual address. */
   dropReaders(frame: number, low: number): void {
     const { words } = this;
-    for (const { offset } of this.contexts) {
+    for (const { offset, siblings } of this.contexts) {
+      if (siblings === undefined) continue;
       const entry = (offset >>> 2) + entryOf(low);
       if (words[entry + FRAME] === frame) words[entry + Tag.read] = EMPTY;
     }

@@ -21,7 +21,10 @@ export class BlockRules {
       enter: (call, hart) => this.beforeKmalloc(call, hart),
       leave: (call, hart, result) => this.afterKmalloc(call, hart, result),
     });
-    probes.on('kmfree', { enter: (call, hart) => this.beforeKmfree(call, hart) });
+    probes.on('kmfree', {
+      enter: (call, hart) => this.beforeKmfree(call, hart),
+      leave: () => {}, // so that it is known while it is under way
+    });
     probes.on('kfree', { enter: (call) => this.forgetFrame(call.arguments[0]) });
     probes.on('panic', { enter: (call, hart) => this.beforePanic(call, hart) });
   }

@@ -14,6 +14,7 @@ import { LostFrames } from './lost.js';
 import { Probes, type Role, ROLES } from './probes.js';
 import { ProcessRules } from './process-rules.js';
 import type { RuleId } from './rules.js';
+import { SharingRules } from './sharing-rules.js';
 import { checkFences } from './stale-rules.js';
 import { TableRules } from './table-rules.js';
 import { Tables } from './tables.js';
@@ -65,7 +66,10 @@ export class Checker {
     const probes = new Probes(guest);
     const tables = new Tables(
       guest,
-      (change) => tableRules.checkEntry(change),
+      (change) => {
+        tableRules.checkEntry(change);
+        sharing.checkEntry(change);
+      },
       (hart) => reporter.eventOf(hart, false),
     );
     const checks: Checks = {
@@ -77,6 +81,7 @@ export class Checker {
       notChecked: (what) => this.unchecked.add(what),
     };
     const tableRules = new TableRules(checks, () => frames);
+    const sharing = new SharingRules(checks, () => frames);
     const locks = new LockRules(checks);
     const frames = new FrameRules(checks);
     new KernelTableRules(checks);

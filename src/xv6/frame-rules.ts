@@ -90,7 +90,9 @@ export class FrameRules {
       enter: (call, hart) => this.beforeKfree(call, hart),
       leave: (call, hart) => this.afterKfree(call, hart),
     });
-    for (const role of ['freeRange', 'allocatorInit', 'checkFreeList'] as const) probes.on(role, {});
+    // Listened to so that it is known when they are under way.
+    for (const role of ['freeRange', 'allocatorInit', 'checkFreeList'] as const)
+      probes.on(role, { leave: () => {} });
     probes.on('acquire', { enter: (call) => this.noteLock(call) });
     probes.on('release', { enter: (call, hart) => this.beforeRelease(call, hart) });
     for (const role of UNMAPPING) {

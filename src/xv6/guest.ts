@@ -25,6 +25,7 @@ export class Guest implements ReadableMemory {
   readonly ramEnd: number;
   readonly symbols: readonly ElfSymbol[];
   private readonly view: DataView;
+  private readonly words: Uint32Array;
   private readonly processes: ProcessTable | undefined;
 
   /** `kernel` is the file that the machine runs. */
@@ -36,6 +37,7 @@ export class Guest implements ReadableMemory {
     this.ramEnd = RAM_BASE + memoryBytes;
     const ram = machine.readMemory(BigInt(RAM_BASE), memoryBytes)!;
     this.view = new DataView(ram.buffer, ram.byteOffset, ram.length);
+    this.words = new Uint32Array(ram.buffer, ram.byteOffset, ram.length / 4);
     this.symbols = readElf(kernel).symbols;
     this.processes = ProcessTable.find(this);
   }
@@ -52,12 +54,15 @@ export class Guest implements ReadableMemory {
 
   /** The doubleword at an address in RAM as a number, which loses the low bits of one above 2^53. */
   word(address: number): number {
-    const offset = address - RAM_BASE;
-    return this.view.getUint32(offset, true) + this.view.getUint32(offset + 4, true) * 2 ** 32;
+    return this.word32(address) + this.word32(address + 4) * 2 ** 32;
   }
 
   word32(address: number): number {
     return this.view.getUint32(address - RAM_BASE, true);
+  }
+
+  byte(address: number): number {
+    return this.view.getUint8(address - RAM_BASE);
   }
 
   text(address: number, maximum: number): string {
@@ -73,9 +78,9 @@ export class Guest implements ReadableMemory {
 
   /** Whether the whole words of a frame from the second one on are all `value` (32 bits). */
   isFilled(frame: number, value: number): boolean {
-    const start = frame - RAM_BASE;
-    for (let offset = 8; offset < PAGE_BYTES; offset += 4) {
-      if (this.view.getUint32(start + offset, true) !== value) return false;
+    const start = (frame - RAM_BASE) / 4;
+    for (let at = start + 2; at < start + PAGE_BYTES / 4; at++) {
+      if (this.words[at] !== value) return false;
     }
     return true;
   }
@@ -124,6 +129,11 @@ export class Guest implements ReadableMemory {
  * there, and a process's name is where the first one has "init". Where its pid is follows from their numbers.
  */
 class ProcessTable {
+  /** The names last read, by process, with the bytes that they were read from. */
+  private readonly known = new Map<
+    number,
+    { readonly bytes: readonly number[]; readonly name: ProcessName }
+  >();
   private nameOffset: number | undefined;
   private pidOffset: number | undefined;
 
@@ -157,7 +167,14 @@ class ProcessTable {
     if (this.nameOffset === undefined) return undefined;
     this.pidOffset ??= this.findPid();
     const pid = this.pidOffset === undefined ? 0 : this.guest.word32(process + this.pidOffset);
-    return { pid, name: this.guest.text(process + this.nameOffset, NAME_BYTES) };
+    const at = process + this.nameOffset;
+    const known = this.known.get(process);
+    if (known?.name.pid === pid && known.bytes.every((byte, index) => this.guest.byte(at + index) === byte))
+      return known.name;
+    const bytes = Array.from({ length: NAME_BYTES }, (_, index) => this.guest.byte(at + index));
+    const name = { pid, name: this.guest.text(at, NAME_BYTES) };
+    this.known.set(process, { bytes, name });
+    return name;
   }
 
   private findName(): number | undefined {

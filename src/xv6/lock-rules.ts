@@ -30,6 +30,7 @@ export class LockRules {
   constructor(private readonly checks: Checks) {
     const { probes, guest } = checks;
     this.held = guest.machine.harts.map(() => []);
+    // Not before acquire returns: an interrupt may still come in before it turns them off.
     probes.on('acquire', { leave: (call, hart) => this.afterAcquire(call, hart) });
     probes.on('release', { enter: (call, hart) => this.beforeRelease(call, hart) });
     probes.on('contextSwitch', { enter: (_, hart) => this.beforeSwitch(hart) });

@@ -11,8 +11,13 @@ import { roundDown, roundUp } from './model/memory.js';
 import { frameOf, isPointer, isValidLeaf } from './model/page-table.js';
 import { type Call, FAILED } from './probes.js';
 
-/** Cycles between searches; and the age from which on a frame in nobody's hands is not just changing them. */
+/**
+ * Cycles between searches, at least; in a long run so much of its time. Later is no loss: a finding is about the call
+ * that got the frame.
+ */
 const SEARCH_CYCLES = 5_000_000;
+const SEARCH_SHARE = 1 / 16;
+/** The age from which on a frame in nobody's hands is not just changing them. */
 const MINIMUM_AGE_CYCLES = 1_000_000;
 
 const SUPERPAGE_BYTES = ENTRIES_PER_TABLE * PAGE_BYTES;
@@ -55,7 +60,7 @@ export class LostFrames {
   }
 
   private searchAt(cycle: number): void {
-    if (cycle - this.searched >= SEARCH_CYCLES) this.search(cycle);
+    if (cycle - this.searched >= Math.max(SEARCH_CYCLES, cycle * SEARCH_SHARE)) this.search(cycle);
   }
 
   /** Searches now, at a machine's cycle. */
@@ -124,7 +129,8 @@ export class LostFrames {
 
 /** Visits what a doubleword may mean: an address in a frame, or the frame in an entry of a page table. */
 function visitWord(low: number, high: number, visit: (frame: number) => void): void {
-  if ((low | high) === 0) return;
+  // Neither an address in RAM nor a page number of it has more bits than these; most words do.
+  if ((low | high) === 0 || (high & 0x3f_fffe) !== 0) return;
   visit(roundDown(low + high * 2 ** 32));
   visit(((low >>> 10) + (high % 2 ** 22) * 2 ** 22) * PAGE_BYTES);
 }

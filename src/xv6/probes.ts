@@ -54,6 +54,7 @@ export interface Call {
   note?: unknown;
 }
 
+/** A call whose return nobody listens to is over at once, for `current` and as a caller. */
 export interface Listener {
   enter?(call: Call, hart: Hart): void;
   /** `result` is a0 as an unsigned number: -1 is 2^64. */
@@ -70,7 +71,9 @@ const ARGUMENT_0 = 10;
 /** Kernel stacks of processes lie up here, one page each; below are the harts' own stacks. */
 const PROCESS_STACKS = 2 ** 32;
 
-const unsigned = (value: bigint): number => Number(BigInt.asUintN(64, value));
+/** A register as an unsigned number, which loses the low bits of one above 2^53. */
+const register = ({ words }: Hart, index: number): number =>
+  (words[2 * index] >>> 0) + (words[2 * index + 1] >>> 0) * 2 ** 32;
 
 export class Probes {
   private readonly listeners = new Map<Role, Listener[]>();
@@ -98,9 +101,9 @@ export class Probes {
     });
   }
 
-  /** The innermost call on the stack that a hart is on. */
+  /** The innermost call on the stack that a hart is on, of those whose return someone listens to. */
   current(hart: Hart): Call | undefined {
-    const stackPointer = unsigned(hart.x[STACK_POINTER]);
+    const stackPointer = register(hart, STACK_POINTER);
     const calls = this.pending.get(stackOf(stackPointer, hart));
     for (let index = (calls?.length ?? 0) - 1; index >= 0; index--) {
       if (calls![index].stackPointer >= stackPointer) return calls![index];
@@ -132,22 +135,25 @@ export class Probes {
   }
 
   private enter(role: Role, hart: Hart): void {
-    const stackPointer = unsigned(hart.x[STACK_POINTER]);
-    const returnAddress = unsigned(hart.x[RETURN_ADDRESS]);
+    const stackPointer = register(hart, STACK_POINTER);
+    const returnAddress = register(hart, RETURN_ADDRESS);
     const stack = stackOf(stackPointer, hart);
     let calls = this.pending.get(stack);
     if (calls === undefined) this.pending.set(stack, (calls = []));
     dropUnreturned(calls, stackPointer, returnAddress, role);
     const call: Call = {
       role,
-      arguments: Array.from({ length: ROLES[role].arguments }, (_, n) => unsigned(hart.x[ARGUMENT_0 + n])),
+      arguments: argumentsOf(hart, ROLES[role].arguments),
       caller: calls.at(-1),
       stackPointer,
       returnAddress,
     };
-    calls.push(call);
-    this.watchReturn(returnAddress);
-    for (const listener of this.listeners.get(role)!) listener.enter?.(call, hart);
+    const listeners = this.listeners.get(role)!;
+    if (listeners.some((listener) => listener.leave)) {
+      calls.push(call);
+      this.watchReturn(returnAddress);
+    }
+    for (const listener of listeners) listener.enter?.(call, hart);
   }
 
   private watchReturn(address: number): void {
@@ -157,11 +163,11 @@ export class Probes {
   }
 
   private leave(address: number, hart: Hart): void {
-    const stackPointer = unsigned(hart.x[STACK_POINTER]);
+    const stackPointer = register(hart, STACK_POINTER);
     const calls = this.pending.get(stackOf(stackPointer, hart));
     if (calls === undefined) return;
     while (calls.length > 0 && calls.at(-1)!.stackPointer < stackPointer) calls.pop();
-    const result = unsigned(hart.x[ARGUMENT_0]);
+    const result = register(hart, ARGUMENT_0);
     // More than one where a function ended in a call of another.
     for (let call = calls.at(-1); call?.stackPointer === stackPointer; call = calls.at(-1)) {
       if (call.returnAddress !== address) return;
@@ -169,6 +175,12 @@ export class Probes {
       for (const listener of this.listeners.get(call.role)!) listener.leave?.(call, hart, result);
     }
   }
+}
+
+function argumentsOf(hart: Hart, count: number): number[] {
+  const values: number[] = [];
+  for (let index = 0; index < count; index++) values.push(register(hart, ARGUMENT_0 + index));
+  return values;
 }
 
 /** A number for the stack that a stack pointer points into. */

@@ -289,6 +289,17 @@ export const RULES = {
     advice:
       'The finding shows the entry of the parent and that of the child: for copy-on-write, neither may have W.',
   },
+  'table-shared': {
+    severity: 'error',
+    law: 'No page of a page table that maps user memory is part of two tables, or twice of one.',
+    reason:
+      "What one process maps or unmaps, the other gains or loses; and the page is freed with the first of them. A kernel's own mappings may be shared in this way, for they do not change.",
+    causes: [
+      'An entry that points to a table was copied from parent to child, instead of what the table maps.',
+      'A table page was kept for another process after it had become part of a table.',
+    ],
+    advice: 'fork needs a table of its own for the child: walk with alloc set makes it.',
+  },
   'copyout-to-read-only': {
     severity: 'error',
     law: 'copyout stores only where the user could have stored.',

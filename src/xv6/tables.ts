@@ -43,6 +43,10 @@ export interface EntryChange {
 
 const HARDWARE_BITS = PTE_A | PTE_D;
 
+const STACK_POINTER = 2;
+/** One round of a loop over a table takes less; a system call, to come back to the same place, more. */
+const LOOP_CYCLES = 100;
+
 export class Tables {
   private readonly pages = new Map<number, TablePage>();
   /** Entries stored to since they were last looked at, with the store. */
@@ -50,6 +54,8 @@ export class Tables {
   /** Mappings by the frame they map, and by the entry. */
   private readonly byFrame = new Map<number, Set<number>>();
   private readonly byEntry = new Map<number, Mapping>();
+  /** The store that was described last. */
+  private last: { readonly pc: bigint; readonly stackPointer: bigint; readonly event: Event } | undefined;
 
   /** `onChange` hears of every entry that is no longer as it was; `eventOf` describes a store as it happens. */
   constructor(
@@ -69,7 +75,8 @@ export class Tables {
   /** The leaves that map a frame, those that map it at its own address left out. */
   mappingsOf(frame: number): Mapping[] {
     this.update();
-    return [...(this.byFrame.get(frame) ?? [])].map((at) => this.byEntry.get(at)!);
+    const entries = this.byFrame.get(frame);
+    return entries === undefined ? [] : [...entries].map((at) => this.byEntry.get(at)!);
   }
 
   mappingAt(at: number): Mapping | undefined {
@@ -106,11 +113,26 @@ export class Tables {
     const page = { frame, root, level, base, entries: new BigUint64Array(ENTRIES_PER_TABLE) };
     this.pages.set(frame, page);
     this.guest.machine.watchFrame(BigInt(frame), (address, bytes, hart) => {
-      const event = hart && this.eventOf(hart);
+      const event = hart && this.describeStore(hart);
       const first = Number(address) - (Number(address) % PTE_BYTES);
       for (let at = first; at < Number(address) + bytes; at += PTE_BYTES) this.dirty.set(at, event);
     });
     for (let index = 0; index < ENTRIES_PER_TABLE; index++) this.compare(page, index, undefined);
+  }
+
+  /** A loop over a table makes hundreds of stores from one place, which are described by one backtrace. */
+  private describeStore(hart: Hart): Event {
+    const { last } = this;
+    const [pc, stackPointer] = [hart.pc, hart.x[STACK_POINTER]];
+    const isRepeat =
+      last !== undefined &&
+      last.event.hart === hart.index &&
+      last.pc === pc &&
+      last.stackPointer === stackPointer &&
+      hart.cycles - last.event.cycle < LOOP_CYCLES;
+    const event = isRepeat ? { ...last.event, cycle: hart.cycles } : this.eventOf(hart);
+    this.last = { pc, stackPointer, event };
+    return event;
   }
 
   private compare(page: TablePage, index: number, event: Event | undefined): void {
