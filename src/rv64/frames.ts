@@ -215,8 +215,12 @@ export class Frames {
     this.tlb.dropWriters(frame);
   }
 
-  /** Nothing is ever derived from an entry that is not valid, so changing one needs no announcement. */
+  /**
+   * Nothing is ever derived from an entry that is not valid, so changing one needs no announcement. Whoever stores less
+   * than an entry has put the table to another use, and is better off when it is taken for none.
+   */
   private changesValidPte(ramOffset: number, bytes: number): boolean {
+    if (bytes < PTE_BYTES) return true;
     const end = ramOffset + bytes;
     for (let at = ramOffset - (ramOffset % PTE_BYTES); at < end; at += PTE_BYTES) {
       if (this.state.view.getUint8(RAM_START + at) & Number(PTE_V)) return true;

@@ -48,6 +48,10 @@ const inside = (blocks: number, label: number): number => label | (blocks << NES
 export type Flow =
   | { readonly kind: 'branch'; readonly condition: Code; readonly taken: number }
   | { readonly kind: 'jump'; readonly to: number }
+  /** A jump that is to be followed by a return to the next instruction. */
+  | { readonly kind: 'call'; readonly to: number }
+  /** To the address in the local `target`, which may be where a call of the region returns to. */
+  | { readonly kind: 'indirect' }
   /** Leaves the region by its own code. */
   | { readonly kind: 'leave' };
 
@@ -190,6 +194,9 @@ export interface RowReference {
 }
 
 export class InstructionEmitter implements Emitter {
+  /** `isHot` tells which functions a call goes to within the region, by their distances in the page. */
+  constructor(private readonly isHot: (offset: number) => boolean) {}
+
   readonly i64 = operations<I64, number | bigint>(i64Const, Op.i64);
   readonly i32 = operations<I32, number>(i32Const, Op.i32);
 
@@ -340,18 +347,17 @@ export class InstructionEmitter implements Emitter {
     this.flow = { kind: 'branch', condition: codeOf(condition), taken: this.offset + distance };
   }
 
-  /** A call leaves the region, for what it calls is likely to be translated for itself. */
   jump(distance: number, link: number): void {
     const to = this.offset + distance;
-    if (link !== 0) this.jumpTo(asI64(addressAt(to)), link);
-    else this.flow = { kind: 'jump', to };
+    if (link !== 0 && !this.isHot(to)) return this.jumpTo(asI64(addressAt(to)), link);
+    this.set(link, this.nextPc());
+    this.flow = { kind: link === 0 ? 'jump' : 'call', to };
   }
 
   jumpTo(address: I64, link: number): void {
     this.push(codeOf(address), setLocal(Local.target));
     this.set(link, this.nextPc());
-    this.push(branchToMark(Mark.jump));
-    this.flow = { kind: 'leave' };
+    this.flow = { kind: 'indirect' };
   }
 
   // ---- everything else ------------------------------------------------------------------------------------

@@ -99,7 +99,12 @@ export class Jit implements Translator {
     const found: (Request & { readonly region: Region })[] = [];
     for (const { page, slot } of this.requests) {
       if (this.reuse(page, slot)) continue;
-      const region = findRegion(this.viewOf(page), 2 * slot, (at) => page.hasProbe(at));
+      const region = findRegion(
+        this.viewOf(page),
+        2 * slot,
+        (at) => page.hasProbe(at),
+        (at) => this.isHot(page, at),
+      );
       if (region) found.push({ page, slot, region });
     }
     this.requests = [];
@@ -115,6 +120,11 @@ export class Jit implements Translator {
       const translation = this.remember(page, slot, region, slots[index]);
       this.install(page, slot, translation);
     });
+  }
+
+  /** Whether execution comes to a slot often enough that it will be translated, if it is not yet. */
+  private isHot(page: CodePage, slot: number): boolean {
+    return page.heat[slot] * 2 >= this.hot || this.entryMaps.has(page, slot);
   }
 
   private remember(page: CodePage, slot: number, region: Region, index: number): Translation {

@@ -7,7 +7,7 @@ import { lengthFromBits } from '../decode.js';
 import { rows } from '../isa/index.js';
 import type { Row } from '../row.js';
 import { idiomFor } from './idioms.js';
-import { type Instruction, InstructionEmitter } from './instruction-emitter.js';
+import { type Flow, type Instruction, InstructionEmitter } from './instruction-emitter.js';
 import type { Code } from './wasm.js';
 
 /** Longer regions gain little and take long to compile. */
@@ -24,7 +24,12 @@ export interface Block {
   readonly instructions: readonly Instruction[];
   /** For the head of a loop that fills or copies: what does many rounds at a time. */
   readonly idiom: Code | undefined;
-  /** Empty where the last instruction leaves the region itself; two where it is a branch: taken, not taken. */
+  /** How the last instruction goes on; undefined where it is followed by another block. */
+  readonly flow: Flow | undefined;
+  /**
+   * Where it goes on to: for a branch two, taken and not taken; for an indirect jump everything that a call in the region
+   * returns to; none where the last instruction leaves the region itself.
+   */
   readonly targets: readonly Target[];
 }
 
@@ -48,14 +53,15 @@ const rowIndex: ReadonlyMap<Row, number> = new Map(rows.map((row, index) => [row
 
 /**
  * The region that begins at a distance in a page; undefined where there is no instruction that can be translated.
- * Instructions with probes are left to the interpreter.
+ * Instructions with probes are left to the interpreter, and what is called is part of the region only where it is hot.
  */
 export function findRegion(
   page: DataView,
   entry: number,
   hasProbe: (slot: number) => boolean,
+  isHot: (slot: number) => boolean,
 ): Region | undefined {
-  const finder = new Finder(page, hasProbe);
+  const finder = new Finder(page, hasProbe, isHot);
   finder.explore(entry);
   return finder.instructions.has(entry) ? finder.region(entry) : undefined;
 }
@@ -64,12 +70,19 @@ class Finder {
   readonly instructions = new Map<number, Instruction>();
   private readonly decoded = new Map<number, Compiled>();
   private readonly leaders = new Set<number>();
-  private readonly emitter = new InstructionEmitter();
+  /** What calls in the region return to. */
+  private readonly returns = new Set<number>();
+  private readonly emitter: InstructionEmitter;
 
   constructor(
     private readonly page: DataView,
     private readonly hasProbe: (slot: number) => boolean,
-  ) {}
+    isHot: (slot: number) => boolean,
+  ) {
+    this.emitter = new InstructionEmitter(
+      (offset) => offset >= 0 && offset < PAGE_BYTES && isHot(offset >>> 1),
+    );
+  }
 
   /** Translates what can be reached from the entry, nearest first. */
   explore(entry: number): void {
@@ -90,7 +103,11 @@ class Finder {
       offset += instruction.bytes;
       const { flow } = instruction;
       if (flow === undefined) continue;
-      if (flow.kind === 'jump') this.leaders.add(flow.to);
+      if (flow.kind === 'jump' || flow.kind === 'call') this.leaders.add(flow.to);
+      if (flow.kind === 'call') {
+        this.leaders.add(offset);
+        this.returns.add(offset);
+      }
       if (flow.kind === 'branch') this.leaders.add(offset).add(flow.taken);
       return;
     }
@@ -139,18 +156,14 @@ class Finder {
     for (;;) {
       const instruction = this.instructions.get(offset);
       if (instruction === undefined || (offset !== start && this.leaders.has(offset))) {
-        return { offset: start, instructions, targets: [target(offset)], idiom: undefined };
+        const targets = [target(offset)];
+        return { offset: start, instructions, flow: undefined, targets, idiom: undefined };
       }
       instructions.push(instruction);
       offset += instruction.bytes;
       const { flow } = instruction;
       if (flow === undefined) continue;
-      const targets =
-        flow.kind === 'leave'
-          ? []
-          : flow.kind === 'jump'
-            ? [target(flow.to)]
-            : [target(flow.taken), target(offset)];
+      const targets = this.placesAfter(flow, offset).map(target);
       const isLoop = flow.kind === 'branch' && flow.taken === start;
       const idiom = isLoop
         ? idiomFor(
@@ -158,7 +171,22 @@ class Finder {
             this.emitter,
           )
         : undefined;
-      return { offset: start, instructions, targets, idiom };
+      return { offset: start, instructions, flow, targets, idiom };
+    }
+  }
+
+  /** See Block.targets; `next` is the place of the next instruction. */
+  private placesAfter(flow: Flow, next: number): number[] {
+    switch (flow.kind) {
+      case 'branch':
+        return [flow.taken, next];
+      case 'jump':
+      case 'call':
+        return [flow.to];
+      case 'indirect':
+        return [...this.returns].filter((place) => this.instructions.has(place));
+      case 'leave':
+        return [];
     }
   }
 

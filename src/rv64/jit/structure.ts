@@ -151,7 +151,7 @@ class Writer {
   private body(position: number): void {
     const { saveRegisters } = this;
     const block = this.blocks[this.flow.order[position]];
-    const { instructions, targets } = block;
+    const { instructions } = block;
     const count = instructions.length;
     if (block.idiom) this.push(block.idiom);
     this.takeFuel(block.offset, count);
@@ -159,15 +159,28 @@ class Writer {
       const { code, offset } = instruction;
       place(this.code, code, { ...this.depths(), saveRegisters, offset, unused: count - index });
     });
-    if (targets.length === 1) this.goTo(position, targets[0]);
-    if (targets.length < 2) return;
-    const flow = instructions[count - 1].flow;
-    if (flow?.kind !== 'branch') throw new Error('only a branch has two targets');
-    this.push(flow.condition, [Op.if, NO_RESULT]);
+    this.goOn(position, block);
+  }
+
+  /** Writes how a block ends. */
+  private goOn(position: number, { flow, targets }: Block): void {
+    if (flow?.kind === 'branch') {
+      this.choose(flow.condition, position, targets[0]);
+      this.goTo(position, targets[1]);
+    } else if (flow?.kind === 'indirect') {
+      for (const target of targets) {
+        const isThere = [...getLocal(Local.target), ...addressAt(this.placeOf(target)), Op.i64.eq];
+        this.choose(isThere, position, target);
+      }
+      this.push(branchTo(this.depths().jump));
+    } else if (flow?.kind !== 'leave') this.goTo(position, targets[0]);
+  }
+
+  /** Goes on at a target if the condition is not 0. */
+  private choose(condition: Code, from: number, target: Target): void {
+    this.push(condition, [Op.if, NO_RESULT]);
     this.labels.push(undefined);
-    this.goTo(position, targets[0]);
-    this.code.push(Op.else);
-    this.goTo(position, targets[1]);
+    this.goTo(from, target);
     this.labels.pop();
     this.code.push(Op.end);
   }
@@ -185,12 +198,16 @@ class Writer {
   private goTo(from: number, target: Target): void {
     const to = this.flow.positionOf(target);
     if (to === undefined || (to <= from && !this.flow.dominates(to, from))) {
-      const offset = 'block' in target ? this.blocks[target.block].offset : target.outside;
-      this.push(addressAt(offset), setLocal(Local.target), branchTo(this.depths().jump));
+      this.push(addressAt(this.placeOf(target)), setLocal(Local.target), branchTo(this.depths().jump));
     } else if (to <= from || this.flow.isMerge[to]) {
       const label = this.labels.findLastIndex((item) => item?.position === to);
       this.push(branchTo(this.labels.length - 1 - label));
     } else this.tree(to);
+  }
+
+  /** Distance in the page. */
+  private placeOf(target: Target): number {
+    return 'block' in target ? this.blocks[target.block].offset : target.outside;
   }
 
   /** Depths of the labels around the region's blocks. */
