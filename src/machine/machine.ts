@@ -100,7 +100,7 @@ export interface Moment {
 }
 
 /** A hart runs so many cycles before the next one's turn, and up to as many again. */
-const SLICE_CYCLES = 1000;
+const SLICE_CYCLES = 2500;
 /**
  * The same while harts contend for locks. A hart that comes to a lock whose holder's slice is over tries in vain for the
  * rest of its own; the shorter that is, the more like harts that run at the same time, and the more is paid for turns.

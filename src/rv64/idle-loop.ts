@@ -34,7 +34,11 @@ export class IdleLoop {
     const { words } = this;
     if (++words[ENABLED] < AT_WORK) return false;
     const state = this.registers();
-    if (words[STEPS] > 0 && words[REMEMBERED] === state) return true;
+    if (words[STEPS] > 0 && words[REMEMBERED] === state) {
+      // The next round may well be like this one.
+      words[STEPS] = 1;
+      return true;
+    }
     if (words[STEPS] >= words[LIMIT]) {
       words[REMEMBERED] = state;
       words[LIMIT] = Math.min(Math.max(1, words[LIMIT] * 2), LONGEST_ROUND);

@@ -119,6 +119,13 @@ export class MemoryAccess extends Translation {
     else this.storeSlow(low, 8, value);
   }
 
+  /** Has the TLB take in an address for an access of so many bytes; false where it cannot. */
+  refill(low: number, high: number, access: 'read' | 'write', bytes: number): boolean {
+    if (this.quickly(low, high, access, bytes) === 0) return false;
+    this.high = high;
+    return this.lookUp(DATA_TLB, access === 'read' ? Tag.read : Tag.write, low, bytes) !== 0;
+  }
+
   /** Whether what lies at register `base` plus `offset` is memory that can be loaded without further ado. */
   isPlainLoad(base: number, offset: number): boolean {
     return this.readable(this.addressLow(base, offset), 1) !== 0;

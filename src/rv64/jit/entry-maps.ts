@@ -42,6 +42,11 @@ export class EntryMaps {
     this.free.push(map);
   }
 
+  /** Takes every page's map away. */
+  releaseAll(): void {
+    for (const page of this.holders) if (page) this.release(page);
+  }
+
   private assign(page: CodePage): void {
     if (this.free.length === 0) this.release(this.victim());
     const map = this.free.pop()!;

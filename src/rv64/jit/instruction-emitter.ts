@@ -5,7 +5,7 @@
 import type { Emitter, HighProduct, I32, I64, LoadKind, Operations } from '../emitter.js';
 import { lengthOf, rd } from '../fields.js';
 import { Offset } from '../state.js';
-import { ADDEND_OFFSET, Local, tlbEntry } from './layout.js';
+import { ADDEND_OFFSET, AT_UNUSED_SHIFT, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
 import { importIndex, Step } from './support.js';
 import {
   access,
@@ -184,8 +184,8 @@ function meaning(mark: number, at: Place): Code {
   }
 }
 
-/** See Local.at. Distances are below 4096: every instruction lies in the page. */
-export const packAt = (offset: number, unused: number): number => offset | (unused << 12);
+/** See Local.at. Distances are below 4096, as every instruction lies in the page; blocks have fewer than 256 instructions. */
+export const packAt = (offset: number, unused: number): number => offset | (unused << AT_UNUSED_SHIFT);
 
 /** What `interpret` needs to know of the row that is being emitted. */
 export interface RowReference {
@@ -298,7 +298,8 @@ export class InstructionEmitter implements Emitter {
   atomic(bytes: 4 | 8, rd: number, base: number, combine: (memory: I64) => I64): void {
     this.setAddress(base, 0);
     const isMisaligned = [...getLocal(Local.address), ...i64Const(bytes - 1), Op.i64.and];
-    this.push(setAt, isMisaligned, [Op.i64.eqz, Op.i32.eqz], branchIfMark(Mark.bail));
+    this.push(setAt, [...i32Const(NO_MISS), ...setLocal(Local.miss)]);
+    this.push(isMisaligned, [Op.i64.eqz, Op.i32.eqz], branchIfMark(Mark.bail));
     this.push(this.bailUnlessInTlb(WRITE_TAG, bytes));
     const load = bytes === 4 ? Memory.i64Load32S : Memory.i64Load;
     this.push(hostAddress, access(load), setLocal(Local.scratch));
@@ -328,7 +329,11 @@ export class InstructionEmitter implements Emitter {
   private bailUnlessInTlb(tag: number, bytes: number): Code {
     const last = bytes === 1 ? [] : [...i64Const(bytes - 1), Op.i64.add];
     return [
-      ...setAt,
+      ...[
+        ...setAt,
+        ...i32Const(packMiss(tag === WRITE_TAG ? 'write' : 'read', bytes)),
+        ...setLocal(Local.miss),
+      ],
       ...tlbEntry(getLocal(Local.tlb), getLocal(Local.address)),
       ...teeLocal(Local.entry),
       ...access(Memory.i64Load, tag),

@@ -9,17 +9,37 @@ import { HART_BYTES, Offset, RAM_START, type State } from '../state.js';
 import type { Translator } from '../translator.js';
 import { Trap } from '../trap.js';
 import { EntryMaps } from './entry-maps.js';
-import { findRegion, type Range, type Region } from './region.js';
+import { unpackMiss } from './layout.js';
+import { findRegion, type Region } from './region.js';
 import { buildSupport, Step, type Support } from './support.js';
 import { encodeRegions } from './translate.js';
+import { type Translation, Translations } from './translations.js';
 
 export interface JitOptions {
   /** How often execution jumps to a place before what begins there is translated: 1 to 127; 24 if not given. */
   readonly hotAfter?: number;
+  /** Bytes of the host's memory that translated code may take, roughly; 256 MiB if not given. */
+  readonly budgetBytes?: number;
 }
+
+/** What a translator has done so far. */
+export interface JitStatistics {
+  /** Cycles that passed in translated code, over all harts. */
+  readonly cycles: number;
+  readonly translated: number;
+  readonly reused: number;
+  readonly dropped: number;
+  /** Bytes of the budget in use. */
+  readonly bytes: number;
+}
+
+const DEFAULT_BUDGET_BYTES = 256 * 1024 * 1024;
 
 /** So many regions are translated together, which is cheaper, unless one gets twice as hot while it waits. */
 const BATCH = 8;
+
+/** What a byte of a module takes of the host's memory, compiled twice, with what it was made from: measured. */
+const HOST_BYTES = 20;
 
 const FUEL = Offset.fuel >>> 2;
 
@@ -28,37 +48,37 @@ interface Request {
   readonly slot: number;
 }
 
-/** What has been translated once. */
-interface Translation {
-  /** Index in the table. */
-  readonly index: number;
-  readonly region: Region;
-  /** The bytes it was made from, range by range. */
-  readonly bytes: readonly Uint8Array[];
-}
-
 export class Jit implements Translator {
-  private readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
   private readonly support: Support;
   private readonly entryMaps: EntryMaps;
-  private readonly cache = new Map<number, Translation[]>();
+  private readonly translations: Translations;
   private requests: Request[] = [];
   private readonly hot: number;
+  private cycles = 0;
+  private translated = 0;
+  private reused = 0;
 
   constructor(
     private readonly state: State,
-    harts: readonly Hart[],
-    { hotAfter = 24 }: JitOptions = {},
+    private readonly harts: readonly Hart[],
+    { hotAfter = 24, budgetBytes = DEFAULT_BUDGET_BYTES }: JitOptions = {},
   ) {
     this.hot = hotAfter;
     this.entryMaps = new EntryMaps(state);
-    this.support = buildSupport(state.memory, this.table, this.entryMaps.tables, (hart, row, word) =>
-      this.interpret(harts[hart / HART_BYTES], row, word),
-    );
+    this.translations = new Translations(state, budgetBytes, () => this.entryMaps.releaseAll());
+    this.support = buildSupport(state.memory, this.translations.functions, this.entryMaps.tables, {
+      interpret: (hart, row, word) => this.interpret(harts[hart / HART_BYTES], row, word),
+      refill: (hart, low, high, miss) => {
+        const { access, bytes } = unpackMiss(miss);
+        return harts[hart / HART_BYTES].refill(low, high, access, bytes) ? 1 : 0;
+      },
+    });
   }
 
   run(hart: number): void {
+    const before = this.harts[hart].cycles;
     this.support.enter(hart * HART_BYTES);
+    this.cycles += this.harts[hart].cycles - before;
   }
 
   arrive(page: CodePage, slot: number): boolean {
@@ -75,6 +95,12 @@ export class Jit implements Translator {
   forget(page: CodePage): void {
     this.entryMaps.release(page);
     this.requests = this.requests.filter((request) => request.page !== page);
+  }
+
+  statistics(): JitStatistics {
+    const { cycles, translated, reused } = this;
+    const { dropped, used: bytes } = this.translations;
+    return { cycles, translated, reused, dropped, bytes };
   }
 
   /** Executes an instruction for translated code, as the hart's loop does. */
@@ -96,6 +122,7 @@ export class Jit implements Translator {
   }
 
   private translateRequests(): void {
+    this.translations.trim();
     const found: (Request & { readonly region: Region })[] = [];
     for (const { page, slot } of this.requests) {
       if (this.reuse(page, slot)) continue;
@@ -110,16 +137,19 @@ export class Jit implements Translator {
     this.requests = [];
     if (found.length === 0) return;
     const regions = found.map((item) => item.region);
-    const first = this.table.grow(found.length);
-    const slots = found.map((_, index) => first + index);
-    const module = new WebAssembly.Module(encodeRegions(regions, slots, this.entryMaps.tables));
+    const slots = this.translations.claimSlots(found.length);
+    const bytes = encodeRegions(regions, slots, this.entryMaps.tables);
     const { memory } = this.state;
-    const { step, mulh, mulhsu, mulhu } = this.support;
-    new WebAssembly.Instance(module, { env: { memory, table: this.table, step, mulh, mulhsu, mulhu } });
-    found.forEach(({ page, slot, region }, index) => {
-      const translation = this.remember(page, slot, region, slots[index]);
-      this.install(page, slot, translation);
+    const { functions: table } = this.translations;
+    const { step, mulh, mulhsu, mulhu, refill } = this.support;
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory, table, step, mulh, mulhsu, mulhu, refill },
     });
+    const share = (bytes.length * HOST_BYTES) / found.length;
+    found.forEach(({ page, slot, region }, index) => {
+      this.install(page, slot, this.translations.add(page, slot, region, slots[index], share));
+    });
+    this.translated += found.length;
   }
 
   /** Whether execution comes to a slot often enough that it will be translated, if it is not yet. */
@@ -127,57 +157,23 @@ export class Jit implements Translator {
     return page.heat[slot] * 2 >= this.hot || this.entryMaps.has(page, slot);
   }
 
-  private remember(page: CodePage, slot: number, region: Region, index: number): Translation {
-    const content = this.contentOf(page);
-    const bytes = region.ranges.map(({ start, end }) => content.slice(start, end));
-    const translation = { index, region, bytes };
-    // A probe makes a region other than its bytes say.
-    if (page.hasProbes) return translation;
-    const key = this.keyOf(page, slot);
-    const others = this.cache.get(key);
-    if (others) others.push(translation);
-    else this.cache.set(key, [translation]);
-    return translation;
-  }
-
-  /** Finds what was translated from the same bytes at the same place in another page. */
+  /** Installs what was translated from the same bytes at the same place in another page. */
   private reuse(page: CodePage, slot: number): boolean {
-    if (page.hasProbes) return false;
-    const content = this.contentOf(page);
-    const translation = this.cache
-      .get(this.keyOf(page, slot))
-      ?.find(({ region, bytes }) => region.ranges.every((range, i) => isSame(content, range, bytes[i])));
+    const translation = this.translations.find(page, slot);
     if (translation === undefined) return false;
     this.install(page, slot, translation);
+    this.reused++;
     return true;
   }
 
   /** From now on execution that comes to the slot goes on in the translation. */
   private install(page: CodePage, slot: number, translation: Translation): void {
     // Stores to what is decoded are announced; so must be those to what is translated.
-    for (const [offset, { run, word }] of translation.region.decoded) page.keep(offset >>> 1, run, word);
+    for (const [offset, { run, word }] of translation.decoded) page.keep(offset >>> 1, run, word);
     this.entryMaps.set(page, slot, translation.index);
-  }
-
-  /** A number for the first bytes of an entry and its place. */
-  private keyOf(page: CodePage, slot: number): number {
-    const at = page.frame * 4096 + slot * 2;
-    const bits = this.state.view.getUint32(RAM_START + at, true);
-    return bits * 2048 + slot;
-  }
-
-  private contentOf(page: CodePage): Uint8Array {
-    return this.state.ram.subarray(page.frame * 4096, page.frame * 4096 + 4096);
   }
 
   private viewOf(page: CodePage): DataView {
     return new DataView(this.state.memory.buffer, RAM_START + page.frame * 4096, 4096);
   }
-}
-
-function isSame(content: Uint8Array, { start }: Range, bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) {
-    if (content[start + i] !== bytes[i]) return false;
-  }
-  return true;
 }

@@ -50,20 +50,34 @@ export const Local = {
   next: 4,
   /** Where the region is left before it is done: distance in the page, and above 12 bits the fuel to give back. */
   at: 5,
+  /** For which access it is left, if that is why: see `packMiss`. */
+  miss: 6,
   /** Byte offset of the TLB context for loads and stores. */
-  tlb: 6,
-  entry: 7,
+  tlb: 7,
+  entry: 8,
   /** Rounds of a loop that are done together, and where in the memory (see idioms.ts). */
-  rounds: 8,
-  destination: 9,
-  source: 10,
+  rounds: 9,
+  destination: 10,
+  source: 11,
   /** Where execution goes on. */
-  target: 11,
-  address: 12,
-  scratch: 13,
-  firstRegister: 14,
+  target: 12,
+  address: 13,
+  scratch: 14,
+  firstRegister: 15,
 } as const;
-export const I32_LOCALS = 7;
+export const I32_LOCALS = 8;
+/** Where in `at` the fuel begins. */
+export const AT_UNUSED_SHIFT = 12;
+
+/** The value of `miss` for an access that the TLB does not know: its bytes, and whether it stores. */
+export const NO_MISS = 0;
+const MISS_WRITES = 16;
+export const packMiss = (access: 'read' | 'write', bytes: number): number =>
+  bytes | (access === 'write' ? MISS_WRITES : 0);
+export const unpackMiss = (miss: number): { access: 'read' | 'write'; bytes: number } => ({
+  access: miss & MISS_WRITES ? 'write' : 'read',
+  bytes: miss & (MISS_WRITES - 1),
+});
 /** How many 64-bit locals come before `firstRegister`. */
 export const I64_LOCALS = 3;
 

@@ -5,7 +5,7 @@
  * branches to it. A backward branch into the middle of a loop leaves the region.
  */
 import { addressAt, packAt, place } from './instruction-emitter.js';
-import { Local } from './layout.js';
+import { Local, NO_MISS } from './layout.js';
 import type { Block, Target } from './region.js';
 import { branchIf, branchTo, type Code, getLocal, i32Const, NO_RESULT, Op, setLocal } from './wasm.js';
 
@@ -189,7 +189,7 @@ class Writer {
   private takeFuel(offset: number, count: number): void {
     const fuel = getLocal(Local.fuel);
     this.push(
-      [...i32Const(packAt(offset, 0)), ...setLocal(Local.at)],
+      [...i32Const(packAt(offset, 0)), ...setLocal(Local.at), ...i32Const(NO_MISS), ...setLocal(Local.miss)],
       [...fuel, ...i32Const(count), Op.i32.ltS, ...branchIf(this.depths().bail)],
       [...fuel, ...i32Const(count), Op.i32.sub, ...setLocal(Local.fuel)],
     );

@@ -36,12 +36,14 @@ export type Interpret = (hart: number, row: number, word: number) => Step;
 
 const STEP_TYPE = 1;
 const PRODUCT_TYPE = 2;
-const ENTER_TYPE = 3;
-const INTERPRET_TYPE = 4;
+const REFILL_TYPE = 3;
+const ENTER_TYPE = 4;
+const INTERPRET_TYPE = 5;
 const types: readonly FunctionType[] = [
   regionType,
   { parameters: [I32_TYPE, I32_TYPE, I64_TYPE, I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
   { parameters: [I64_TYPE, I64_TYPE], results: [I64_TYPE] },
+  { parameters: [I32_TYPE, I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
   { parameters: [I32_TYPE], results: [] },
   { parameters: [I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
 ];
@@ -53,10 +55,14 @@ export const REGION_IMPORTS = [
   { name: 'mulh', type: PRODUCT_TYPE },
   { name: 'mulhsu', type: PRODUCT_TYPE },
   { name: 'mulhu', type: PRODUCT_TYPE },
+  { name: 'refill', type: REFILL_TYPE },
 ] as const;
 type RegionImport = (typeof REGION_IMPORTS)[number]['name'];
 export const importIndex = (name: RegionImport): number =>
   REGION_IMPORTS.findIndex((item) => item.name === name);
+
+/** Has the TLB take in the address `high`:`low` for an access (see packMiss). 1 when it now knows it, else 0. */
+export type Refill = (hart: number, low: number, high: number, miss: number) => number;
 
 export interface Support extends WebAssembly.Exports {
   /** Executes translated code from a hart's pc on. */
@@ -66,10 +72,22 @@ export interface Support extends WebAssembly.Exports {
   mulh(a: bigint, b: bigint): bigint;
   mulhsu(a: bigint, b: bigint): bigint;
   mulhu(a: bigint, b: bigint): bigint;
+  refill: Refill;
 }
 
-/** Indices of the module's functions; 0 is the import. */
-const Index = { interpret: 0, leave: 1, resume: 2, enter: 3, step: 4, mulhu: 5, mulh: 6, mulhsu: 7 } as const;
+/** Indices of the module's functions; the first two are imports. */
+const Index = {
+  interpret: 0,
+  refillTlb: 1,
+  leave: 2,
+  resume: 3,
+  enter: 4,
+  step: 5,
+  mulhu: 6,
+  mulh: 7,
+  mulhsu: 8,
+  refill: 9,
+} as const;
 
 /** What function 0 of the table does: pc is stored already. */
 const leave: Code = [
@@ -105,6 +123,12 @@ const step: Code = [
   ...[...getLocal(0), ...getLocal(4), ...getLocal(5), ...call(Index.interpret)],
 ];
 
+/** Regions call the host by way of this module: each module that imports a host's function has it wrapped anew. */
+const refill: Code = [
+  ...[...getLocal(0), ...getLocal(1), ...getLocal(2), ...getLocal(3)],
+  ...call(Index.refillTlb),
+];
+
 const shiftRight32: Code = [...i64Const(32), Op.i64.shrU];
 const low32: Code = [Op.wrap, Op.extendU];
 
@@ -135,12 +159,15 @@ export function buildSupport(
   memory: WebAssembly.Memory,
   table: WebAssembly.Table,
   tables: Tables,
-  interpret: Interpret,
+  host: { readonly interpret: Interpret; readonly refill: Refill },
 ): Support {
   const product = (code: Code): FunctionBody => ({ type: PRODUCT_TYPE, i32Locals: 0, i64Locals: 2, code });
   const bytes = encodeModule({
     types,
-    imports: [{ name: 'interpret', type: INTERPRET_TYPE }],
+    imports: [
+      { name: 'interpret', type: INTERPRET_TYPE },
+      { name: 'refill', type: REFILL_TYPE },
+    ],
     functions: [
       { type: REGION_TYPE, i32Locals: 0, i64Locals: 0, code: leave },
       { type: REGION_TYPE, i32Locals: I32_LOCALS, i64Locals: I64_LOCALS, code: resume(tables) },
@@ -149,6 +176,7 @@ export function buildSupport(
       product(mulhu),
       product([...unsignedProduct, ...correctFor(0, 1), ...correctFor(1, 0)]),
       product([...unsignedProduct, ...correctFor(0, 1)]),
+      { type: REFILL_TYPE, i32Locals: 0, i64Locals: 0, code: refill },
     ],
     exports: {
       enter: Index.enter,
@@ -156,9 +184,10 @@ export function buildSupport(
       mulhu: Index.mulhu,
       mulh: Index.mulh,
       mulhsu: Index.mulhsu,
+      refill: Index.refill,
     },
     elements: [{ slot: 0, function: Index.leave }],
   });
   const module = new WebAssembly.Module(bytes);
-  return new WebAssembly.Instance(module, { env: { memory, table, interpret } }).exports as Support;
+  return new WebAssembly.Instance(module, { env: { memory, table, ...host } }).exports as Support;
 }

@@ -1,18 +1,29 @@
 /** Turns regions into the functions of a WebAssembly module. */
 import { Offset } from '../state.js';
-import { findNext, goOn, I32_LOCALS, I64_LOCALS, Local, REGION_TYPE, type Tables } from './layout.js';
+import {
+  AT_UNUSED_SHIFT,
+  findNext,
+  goOn,
+  I32_LOCALS,
+  I64_LOCALS,
+  Local,
+  REGION_TYPE,
+  type Tables,
+} from './layout.js';
 import type { Region } from './region.js';
 import { structure } from './structure.js';
-import { REGION_IMPORTS, REGION_TYPES } from './support.js';
+import { importIndex, REGION_IMPORTS, REGION_TYPES } from './support.js';
 import {
   access,
   block,
-  branchTo,
+  branchIf,
+  call,
   type Code,
   encodeModule,
   type FunctionBody,
   getLocal,
   i32Const,
+  i64Const,
   Memory,
   Op,
   setLocal,
@@ -73,11 +84,17 @@ const storeRegisters = (locals: ReadonlyMap<number, number>, written: ReadonlySe
     ...inMemory(Memory.i64Store, register),
   ]);
 
-/** From the place in `at` the hart's loop goes on: `next` is 0 still. */
+/**
+ * Leaves for the place in `at`. Where the TLB did not know an access and now does, there may be translated code that begins
+ * with it; else the hart's loop goes on, for `next` is 0 still.
+ */
 const bail: Code = [
   ...[...getLocal(Local.page), ...getLocal(Local.at), ...i32Const(0xfff), Op.i32.and, Op.extendU, Op.i64.add],
   ...setLocal(Local.target),
-  ...[...getLocal(Local.fuel), ...getLocal(Local.at), ...i32Const(12), Op.i32.shrU, Op.i32.add],
+  ...[...getLocal(Local.fuel), ...getLocal(Local.at), ...i32Const(AT_UNUSED_SHIFT), Op.i32.shrU, Op.i32.add],
   ...setLocal(Local.fuel),
-  ...branchTo(1),
+  ...[...getLocal(Local.miss), Op.i32.eqz, ...branchIf(1)],
+  ...[...getLocal(Local.hart), ...getLocal(Local.address), Op.wrap],
+  ...[...getLocal(Local.address), ...i64Const(32), Op.i64.shrU, Op.wrap],
+  ...[...getLocal(Local.miss), ...call(importIndex('refill')), Op.i32.eqz, ...branchIf(1)],
 ];

@@ -1,0 +1,147 @@
+/**
+ * Keeps what has been translated: finds it again by the bytes it was made from, and throws the coldest away when there is
+ * too much of it.
+ *
+ * Coldness is found out in two steps. When three quarters of the budget are used, every page forgets what is translated of
+ * it; what is still needed is found again, by its content, as soon as it is executed, and so becomes young. When the budget
+ * is used up, everything that has stayed old goes.
+ */
+import type { CodePage } from '../code-page.js';
+import { RAM_START, type State } from '../state.js';
+import type { Range, Region } from './region.js';
+
+/** What has been translated once. */
+export interface Translation {
+  /** Index in the table. */
+  readonly index: number;
+  readonly decoded: Region['decoded'];
+  readonly ranges: readonly Range[];
+  /** The bytes it was made from, range by range. */
+  readonly content: readonly Uint8Array[];
+  /** What it takes of the budget. */
+  readonly bytes: number;
+  /** Undefined where it is not to be found again, for a probe makes it other than its bytes say. */
+  readonly key: number | undefined;
+  generation: number;
+}
+
+export class Translations {
+  private readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+  private readonly freeSlots: number[] = [];
+  private readonly byKey = new Map<number, Translation[]>();
+  private readonly all = new Set<Translation>();
+  private generation = 0;
+  private isAgeing = false;
+  /** Bytes of the budget that are used, and translations dropped so far. */
+  used = 0;
+  dropped = 0;
+
+  /** `forgetPages` has every page forget what is translated of it. */
+  constructor(
+    private readonly state: State,
+    private readonly budget: number,
+    private readonly forgetPages: () => void,
+  ) {}
+
+  /** Slot 0 is for the function that leaves translated code. */
+  get functions(): WebAssembly.Table {
+    return this.table;
+  }
+
+  get count(): number {
+    return this.all.size;
+  }
+
+  /** Slots of the table for so many functions. */
+  claimSlots(count: number): number[] {
+    const missing = count - this.freeSlots.length;
+    if (missing > 0) {
+      const first = this.table.grow(missing);
+      for (let i = missing - 1; i >= 0; i--) this.freeSlots.push(first + i);
+    }
+    return Array.from({ length: count }, () => this.freeSlots.pop()!);
+  }
+
+  /** Remembers the translation of the region that begins at a slot of a page. */
+  add(page: CodePage, slot: number, region: Region, index: number, bytes: number): Translation {
+    const page4096 = this.contentOf(page);
+    const { decoded, ranges } = region;
+    const translation: Translation = {
+      index,
+      decoded,
+      ranges,
+      content: ranges.map(({ start, end }) => page4096.slice(start, end)),
+      bytes,
+      key: page.hasProbes ? undefined : this.keyOf(page, slot),
+      generation: this.generation,
+    };
+    this.all.add(translation);
+    this.used += bytes;
+    if (translation.key !== undefined) {
+      const others = this.byKey.get(translation.key);
+      if (others) others.push(translation);
+      else this.byKey.set(translation.key, [translation]);
+    }
+    return translation;
+  }
+
+  /** What was translated from the same bytes at the same place in a page. */
+  find(page: CodePage, slot: number): Translation | undefined {
+    if (page.hasProbes) return undefined;
+    const content = this.contentOf(page);
+    const found = this.byKey
+      .get(this.keyOf(page, slot))
+      ?.find((item) => item.ranges.every((range, i) => isSame(content, range, item.content[i])));
+    if (found) found.generation = this.generation;
+    return found;
+  }
+
+  /** Keeps within the budget. To be called while no translated code is being executed. */
+  trim(): void {
+    if (!this.isAgeing && this.used > (this.budget * 3) / 4) {
+      this.forgetPages();
+      this.generation++;
+      this.isAgeing = true;
+    } else if (this.used > this.budget) {
+      this.drop((translation) => translation.generation < this.generation);
+      if (this.used > (this.budget * 3) / 4) {
+        this.forgetPages();
+        this.drop(() => true);
+      }
+      this.isAgeing = false;
+    }
+  }
+
+  private drop(isDropped: (translation: Translation) => boolean): void {
+    for (const translation of this.all) {
+      if (!isDropped(translation)) continue;
+      this.all.delete(translation);
+      this.table.set(translation.index, null);
+      this.freeSlots.push(translation.index);
+      this.used -= translation.bytes;
+      this.dropped++;
+      const { key } = translation;
+      if (key === undefined) continue;
+      const others = this.byKey.get(key)!.filter((other) => other !== translation);
+      if (others.length > 0) this.byKey.set(key, others);
+      else this.byKey.delete(key);
+    }
+  }
+
+  /** A number for the first bytes of an entry and its place. */
+  private keyOf(page: CodePage, slot: number): number {
+    const bits = this.state.view.getUint32(RAM_START + page.frame * 4096 + slot * 2, true);
+    return bits * 2048 + slot;
+  }
+
+  private contentOf(page: CodePage): Uint8Array {
+    return this.state.ram.subarray(page.frame * 4096, page.frame * 4096 + 4096);
+  }
+}
+
+function isSame(content: Uint8Array, { start }: Range, bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) {
+    if (content[start + i] !== bytes[i]) return false;
+  }
+  return true;
+}
