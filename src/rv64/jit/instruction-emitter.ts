@@ -308,7 +308,7 @@ export class InstructionEmitter implements Emitter {
       this.i64.eq(combine(asI64(old)), asI64(old)),
       this.i64.ne(asI64(old), this.i64.constant(0)),
     );
-    this.push(codeOf(isRefused), branchIfMark(Mark.bail));
+    this.push([...i32Const(NO_MISS), ...setLocal(Local.miss)], codeOf(isRefused), branchIfMark(Mark.bail));
     this.push(hostAddress, codeOf(combine(asI64(old))), access(STORES[bytes]));
     this.set(rd, asI64(old));
   }
