@@ -6,4 +6,5 @@ export { CYCLES_PER_SECOND } from './machine/clock.js';
 export { BadInputError } from './machine/errors.js';
 export { Machine } from './machine/machine.js';
 export type { MachineOptions, Stop } from './machine/machine.js';
+export type { MachineStatistics } from './machine/statistics.js';
 export type { Snapshot } from './machine/snapshot.js';

@@ -3,6 +3,7 @@ import { MemoryStore } from '../devices/block-store.js';
 import type { BlockStore } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
 import { Machine } from '../machine/machine.js';
+import type { JitOptions } from '../rv64/jit/jit.js';
 import type { DebugPort } from './debug-port.js';
 import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
@@ -11,7 +12,7 @@ import type { Recorder } from './recorder.js';
 import type { Witnesses } from './panic-text.js';
 import { readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
-import { say } from './messages.js';
+import { say, sayOnce } from './messages.js';
 import { OutputBuffer } from './output-buffer.js';
 import { type Ending, Session } from './session.js';
 
@@ -23,6 +24,8 @@ export interface BootOptions {
   virtio: 'auto' | 'legacy' | 'modern';
   ephemeral?: boolean;
   jit: boolean;
+  codeBudget?: number;
+  stats?: boolean;
   seed?: number;
   run?: string[];
   expect?: RegExp;
@@ -113,9 +116,9 @@ export async function bootFiles(
       memoryBytes: options.memory,
       seed: options.seed,
       virtio: options.virtio,
-      jit: options.jit,
+      jit: translatorOptions(options),
       ...(debugPort?.surround(surroundings) ?? surroundings),
-      warn: say,
+      warn: sayOnce,
     });
     recorder?.watch(machine, image, files, options);
     if (options.trace !== undefined) {
@@ -147,6 +150,7 @@ export async function bootFiles(
       showsOutput,
       news: () => watcher?.news?.() ?? [],
       progress: watcher?.progress && (() => watcher.progress!()),
+      summary: options.stats ? await statisticsOf(machine) : undefined,
       traces: options.trace !== undefined,
     });
     if (target) debugPort?.serve(target, host);
@@ -184,6 +188,17 @@ async function panicExplainer(
     (physical) => watcher?.historyOf?.(physical) ?? [],
   );
   return (title) => watch.explain(title);
+}
+
+function translatorOptions({ jit, codeBudget: budgetBytes, stats }: BootOptions): boolean | JitOptions {
+  return jit && { budgetBytes, now: stats ? () => performance.now() : undefined };
+}
+
+/** What --stats has printed at the end of a run that begins now. */
+async function statisticsOf(machine: Machine): Promise<() => string> {
+  const { statisticsText } = await import('./statistics-text.js');
+  const start = performance.now();
+  return () => statisticsText(machine.statistics(), performance.now() - start);
 }
 
 async function openDebugPort(options: BootOptions): Promise<DebugPort | undefined> {

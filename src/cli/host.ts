@@ -41,6 +41,8 @@ export interface HostOptions {
   news?: () => string[];
   /** How far the run is, in one line; shown on a terminal. */
   progress?: () => string;
+  /** Lines for the end. */
+  summary?: () => string;
 }
 
 export class Host {
@@ -72,6 +74,7 @@ export class Host {
       return await this.loop();
     } finally {
       await this.finishOutput();
+      if (this.options.summary) this.show(this.options.summary());
       rawMode?.leave();
       this.options.log?.close();
     }

@@ -1,6 +1,6 @@
 /** The options that say which machine boots, which several commands share. */
 import { type Command, Option } from 'commander';
-import { hartCount, memorySize, promptExpression, seconds, seedValue } from './options.js';
+import { codeBudget, hartCount, memorySize, promptExpression, seconds, seedValue } from './options.js';
 
 /** Adds them to a command. */
 export const machineOptions = (command: Command): Command =>
@@ -27,4 +27,9 @@ export const machineOptions = (command: Command): Command =>
         .default(/^\$ /, '^\\$ '),
     )
     .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
-    .option('--no-jit', 'interpret everything: slower, and otherwise the same');
+    .option('--no-jit', 'interpret everything: slower, and otherwise the same')
+    .addOption(
+      new Option('--code-budget <size>', "how much of the host's memory translated code may take")
+        .argParser(codeBudget)
+        .default(256 * 1024 ** 2, '256M'),
+    );

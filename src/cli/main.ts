@@ -147,6 +147,7 @@ const sessionCommand = (name: string): Command =>
 
 sessionCommand('boot')
   .description('boot a kernel, at the terminal or in a script')
+  .option('--stats', 'at the end, say what was executed, how, and how fast')
   .option('--gdb <port>', 'let a gdb connect here (target remote :PORT); 0 for any free port', portNumber)
   .option('--wait', 'do not run anything until gdb says so')
   .option('--gdb-host <address>', 'where the port is open, other than on this machine only', '127.0.0.1')

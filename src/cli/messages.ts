@@ -11,6 +11,14 @@ export function say(message: string, kind: keyof typeof LABEL = 'notice'): void 
   process.stderr.write(`${LABEL[kind]} ${message}\n`);
 }
 
+const said = new Set<string>();
+
+/** The same for what may come up again, as in each of many runs. */
+export function sayOnce(message: string): void {
+  if (!said.has(message)) say(message);
+  said.add(message);
+}
+
 /** Whether stdout and stderr end up in one place, so that a message could land in the middle of a line. */
 export function outputsShareOnePlace(): boolean {
   try {

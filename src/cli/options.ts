@@ -6,18 +6,28 @@ const UNITS: Record<string, number> = { '': 1, K: KIB, M: KIB ** 2, G: KIB ** 3 
 const MINIMUM_MEMORY_BYTES = 2 * KIB ** 2;
 const MAXIMUM_MEMORY_BYTES = 3 * KIB ** 3;
 const PAGE_BYTES = 4 * KIB;
+const MINIMUM_BUDGET_BYTES = KIB ** 2;
+const MAXIMUM_BUDGET_BYTES = 4 * KIB ** 3;
 
 /** Bytes from `128M`, `1G`, `262144K` or a plain number of bytes. */
 export function memorySize(text: string): number {
+  const bytes = sizeBetween(text, MINIMUM_MEMORY_BYTES, MAXIMUM_MEMORY_BYTES, 'Memory can be 2M to 3G.');
+  if (bytes % PAGE_BYTES !== 0) throw new InvalidArgumentError('Memory comes in whole pages of 4K.');
+  return bytes;
+}
+
+/** Bytes that translated code may take, written in the same way. */
+export function codeBudget(text: string): number {
+  return sizeBetween(text, MINIMUM_BUDGET_BYTES, MAXIMUM_BUDGET_BYTES, 'Translated code can take 1M to 4G.');
+}
+
+function sizeBetween(text: string, minimum: number, maximum: number, limits: string): number {
   const [, digits, unit] = /^(\d+)([KMG]?)$/i.exec(text) ?? [];
   if (digits === undefined) throw new InvalidArgumentError('Write a size such as 128M or 1G.');
   const bytes = Number(digits) * UNITS[unit.toUpperCase()];
-  if (bytes < MINIMUM_MEMORY_BYTES || bytes > MAXIMUM_MEMORY_BYTES) {
-    const hint = unit === '' ? ' A number without K, M or G counts bytes.' : '';
-    throw new InvalidArgumentError(`Memory can be 2M to 3G.${hint}`);
-  }
-  if (bytes % PAGE_BYTES !== 0) throw new InvalidArgumentError('Memory comes in whole pages of 4K.');
-  return bytes;
+  if (bytes >= minimum && bytes <= maximum) return bytes;
+  const hint = unit === '' ? ' A number without K, M or G counts bytes.' : '';
+  throw new InvalidArgumentError(`${limits}${hint}`);
 }
 
 /** Bytes of memory for the past of a run; 0 for none. */

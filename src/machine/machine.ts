@@ -7,6 +7,7 @@ import type { DiskRequest } from '../devices/virtio-blk.js';
 import type { Uart16550 } from '../devices/uart16550.js';
 import type { Probe } from '../rv64/code-page.js';
 import { Frames } from '../rv64/frames.js';
+import { canTranslate } from '../rv64/jit/host-support.js';
 import { Jit, type JitOptions } from '../rv64/jit/jit.js';
 import { Hart, type Observer } from '../rv64/hart.js';
 import { State } from '../rv64/state.js';
@@ -30,6 +31,7 @@ import {
   SNAPSHOT_VERSION,
   unpackRam,
 } from './snapshot.js';
+import { type MachineStatistics, statisticsOf } from './statistics.js';
 import { SymbolTable } from './symbols.js';
 import { watchToHost } from './tohost.js';
 import { findVirtioVersion } from './virtio-version.js';
@@ -115,6 +117,9 @@ const SLICE_CYCLES_ALONE = 30_000;
  */
 const DMA_BYTES_PER_CYCLE = 64;
 
+const NO_TAIL_CALLS =
+  "this host's WebAssembly has no tail calls, so everything is interpreted, which is slow; Node.js 20 and newer have them";
+
 /** A whole computer with a kernel in its memory; see `run`. */
 export class Machine {
   readonly board: Board;
@@ -130,6 +135,7 @@ export class Machine {
   private readonly dma: RamDma;
   private readonly devices: readonly Device[];
   private readonly uart: Uart16550;
+  private readonly jit: Jit | undefined;
   private readonly random: Random;
   private readonly afterWatchedStore: () => void;
   /** The hart that executes just now; undefined between slices. */
@@ -139,6 +145,8 @@ export class Machine {
   /** The round that the harts are in the middle of, while the run is paused in it. */
   private round: Round | undefined;
   private pausing = false;
+  /** Instructions executed, and interrupts taken, since the machine was made or loaded. */
+  private instructions = 0;
   private ended: Stop | undefined;
 
   /** Builds the board and loads the kernel. Throws BadInputError for a kernel or a size that cannot be used. */
@@ -162,12 +170,7 @@ export class Machine {
       { length: harts },
       (_, index) => new Hart(index, this.state, this.frames, bus, this.clock),
     );
-    const { jit: jitOptions = true } = options;
-    if (jitOptions !== false) {
-      const jit = new Jit(this.state, this.harts, jitOptions === true ? {} : jitOptions);
-      this.frames.onCodeDropped = (page) => jit.forget(page);
-      this.harts.forEach((hart) => (hart.translator = jit));
-    }
+    this.jit = this.buildTranslator();
     this.dma = new RamDma(this.state, this.frames, (bytes) =>
       this.running?.stall(Math.floor(bytes / DMA_BYTES_PER_CYCLE)),
     );
@@ -313,7 +316,9 @@ export class Machine {
   private runSlice(hart: Hart, until: number, limit: number): void {
     this.running = hart;
     while (hart.cycles < until && this.ended === undefined && !this.pausing) {
+      const before = hart.steps;
       hart.run(until, limit);
+      this.instructions += hart.steps - before;
       if (hart.steps >= limit) this.pausing = true;
       this.afterWatchedStore();
       if (hart.stuck) {
@@ -496,6 +501,10 @@ export class Machine {
     return this.frames.takeStored();
   }
 
+  statistics(): MachineStatistics {
+    return statisticsOf(this.harts, this.instructions, this.jit);
+  }
+
   /** A number that two machines share when all of their state is the same. */
   hash(): string {
     return hashSnapshot(this.save());
@@ -512,6 +521,20 @@ export class Machine {
     if (virtio !== 'auto') return virtio === 'legacy' ? 1 : 2;
     if (this.running === undefined) return 2;
     return findVirtioVersion(this.running, this.clock);
+  }
+
+  private buildTranslator(): Jit | undefined {
+    const { jit: choice = true } = this.options;
+    if (choice === false) return undefined;
+    const options = choice === true ? {} : choice;
+    if (!canTranslate(options.validate)) {
+      this.options.warn?.(NO_TAIL_CALLS);
+      return undefined;
+    }
+    const jit = new Jit(this.state, this.harts, options);
+    this.frames.onCodeDropped = (page) => jit.forget(page);
+    this.harts.forEach((hart) => (hart.translator = jit));
+    return jit;
   }
 
   /** Puts the device tree at the end of RAM, aligned to eight bytes; returns its physical address. */

@@ -16,9 +16,6 @@ const FETCH_TLB = Offset.fetchTlb >>> 2;
 const RESERVATION = Offset.reservation >>> 2;
 
 export class MemoryAccess extends Translation {
-  /** Loads and stores so far that went to a device, and loads that somebody watches. */
-  deviceAccesses = 0;
-
   /** High word of the address that `addressLow` computed last. */
   private high = 0;
 

@@ -72,6 +72,8 @@ export const RAM_START = TLB_START + Math.ceil(TLB_BYTES / WASM_PAGE) * WASM_PAG
 /** A table index for every slot of a page of code, and of how many pages there can be such maps at a time. */
 export const ENTRY_MAP_BYTES = 2048 * 4;
 export const MAX_ENTRY_MAPS = 1024;
+/** What translated code counts of itself: see jit/meter.ts. */
+export const CODE_COUNTER_BYTES = 3 * 8;
 
 /** The memory and its views. */
 export class State {
@@ -87,7 +89,7 @@ export class State {
   /** `ramBytes` is a multiple of 4096. Throws RangeError where the host has not that much memory. */
   constructor(readonly ramBytes: number) {
     this.translatorStart = RAM_START + ramBytes;
-    const translatorBytes = (ramBytes / 4096) * 4 + MAX_ENTRY_MAPS * ENTRY_MAP_BYTES;
+    const translatorBytes = (ramBytes / 4096) * 4 + MAX_ENTRY_MAPS * ENTRY_MAP_BYTES + CODE_COUNTER_BYTES;
     const pages = Math.ceil((this.translatorStart + translatorBytes) / WASM_PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const { buffer } = this.memory;

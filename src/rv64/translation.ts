@@ -88,6 +88,10 @@ export class Translation {
   readonly csr: BigInt64Array;
   readonly pmp: Pmp;
 
+  /** Misses of the TLB that were filled the quick way, and walks by the specification's steps, so far. */
+  quickFills = 0;
+  fullWalks = 0;
+
   /** Keeps old translations; without it none is ever old. Set by `beStrict`. */
   strict: Strict | undefined;
   /** Contexts of the TLB that strict mode has to empty, for they were filled since it last did. */
@@ -245,6 +249,7 @@ export class Translation {
   private walkFor(virtual: bigint, access: Access, mode: number): number {
     const regime = this.regime(mode);
     this.regimeRoot = regime.root;
+    this.fullWalks++;
     const result = this.strict
       ? this.walkStrictly(this.strict, virtual, access, regime)
       : walk(virtual, access, regime, this.tableMemory);
@@ -291,7 +296,10 @@ export class Translation {
     if (access === 'read' && this.frames.watchesLoads(this.frameOf(physical))) return 0;
     if (access === 'write' && !this.frames.isPlain(this.frameOf(physical))) {
       if (this.frames.isNews(physical - this.bus.ramBase, bytes)) return 0;
-    } else this.fill(low, high, physical, access);
+    } else {
+      this.quickFills++;
+      this.fill(low, high, physical, access);
+    }
     return this.hostOf(physical);
   }
 

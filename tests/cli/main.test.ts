@@ -35,6 +35,7 @@ async function rvemu(...words: string[]) {
 describe('bad usage ends with 2 and one line', () => {
   test.each([
     ['a bad number of harts', ['boot', '--smp', '0'], /'--smp <harts>' argument '0' is invalid\. .* 1 to 8/],
+    ['a code budget that is none', ['boot', '--code-budget', '1k'], /Translated code can take 1M to 4G/],
     ['too little memory', ['boot', '--memory', '1k'], /Memory can be 2M to 3G/],
     [
       'an unknown option',
@@ -129,6 +130,25 @@ describe('the image that comes with rvemu', () => {
       /^rvemu: timed out after 1 s, with "x" still to be typed at a prompt\nlast output: /,
     );
     expect(errors).toMatch(/hart 0[^]*hart 1/);
+  });
+
+  test('says with --stats how it was executed, on standard error', async () => {
+    const { exitCode, output, errors } = await rvemu('boot', '--smp', '1', '--stats', '--run', 'echo one');
+    expect(exitCode).toBe(0);
+    expect(output).not.toContain('MIPS');
+    expect(errors).toMatch(/^instructions +[\d,]+ in [\d.]+ s: [\d.]+ MIPS\n/);
+    expect(errors).toMatch(/^idioms +[1-9]/m);
+    expect(errors).toMatch(/ of 256\.0 MiB used/);
+  });
+
+  test('interprets where the host cannot run translated code, and says so', async () => {
+    const words = ['--no-experimental-wasm-return-call', '--import', 'tsx', 'src/cli/main.ts'];
+    const child = spawn(process.execPath, [...words, 'boot', '--smp', '1', '--run', 'echo one']);
+    let errors = '';
+    child.stderr.on('data', (bytes) => (errors += bytes));
+    child.stdin.end();
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+    expect(errors.match(/no tail calls, so everything is interpreted/g)).toHaveLength(1);
   });
 
   test('ends quietly when nobody reads its output any more', async () => {

@@ -12,7 +12,9 @@ export class EntryMaps {
 
   constructor(private readonly state: State) {
     const { translatorStart, ramBytes } = state;
-    this.tables = { mapOfFrame: translatorStart, maps: translatorStart + (ramBytes / 4096) * 4 };
+    const maps = translatorStart + (ramBytes / 4096) * 4;
+    const counters = maps + MAX_ENTRY_MAPS * ENTRY_MAP_BYTES;
+    this.tables = { mapOfFrame: translatorStart, maps, counters };
     for (let map = MAX_ENTRY_MAPS - 1; map > 0; map--) this.free.push(map);
   }
 

@@ -10,7 +10,7 @@
 import type { Compiled } from '../decode-and-run.js';
 import { immI, immS, rd, rs1, rs2 } from '../fields.js';
 import type { InstructionEmitter } from './instruction-emitter.js';
-import { ADDEND_OFFSET, Local, tlbEntry } from './layout.js';
+import { ADDEND_OFFSET, count, Local, tlbEntry } from './layout.js';
 import {
   access,
   block,
@@ -180,5 +180,11 @@ function encode(loop: Loop, emitter: InstructionEmitter): Code {
       Op.i32.sub,
       ...setLocal(Local.fuel),
     ],
+    ...(emitter.counts
+      ? [
+          ...count(Local.idioms, i32Const(1)),
+          ...count(Local.idiomInstructions, [...rounds, ...i32Const(length), Op.i32.mul]),
+        ]
+      : []),
   ]);
 }

@@ -5,7 +5,7 @@
 import type { Emitter, HighProduct, I32, I64, LoadKind, Operations } from '../emitter.js';
 import { lengthOf, rd } from '../fields.js';
 import { Offset } from '../state.js';
-import { ADDEND_OFFSET, AT_UNUSED_SHIFT, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
+import { ADDEND_OFFSET, AT_UNUSED_SHIFT, count, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
 import { importIndex, Step } from './support.js';
 import {
   access,
@@ -194,8 +194,14 @@ export interface RowReference {
 }
 
 export class InstructionEmitter implements Emitter {
-  /** `isHot` tells which functions a call goes to within the region, by their distances in the page. */
-  constructor(private readonly isHot: (offset: number) => boolean) {}
+  /**
+   * `isHot` tells which functions a call goes to within the region, by their distances in the page; `counts` whether the
+   * code counts accesses and idioms.
+   */
+  constructor(
+    private readonly isHot: (offset: number) => boolean,
+    readonly counts: boolean,
+  ) {}
 
   readonly i64 = operations<I64, number | bigint>(i64Const, Op.i64);
   readonly i32 = operations<I32, number>(i32Const, Op.i32);
@@ -343,6 +349,7 @@ export class InstructionEmitter implements Emitter {
       Op.i64.and,
       Op.i64.ne,
       ...branchIfMark(Mark.bail),
+      ...(this.counts ? count(Local.hits, i32Const(1)) : []),
     ];
   }
 

@@ -9,7 +9,9 @@ import { HART_BYTES, Offset, RAM_START, type State } from '../state.js';
 import type { Translator } from '../translator.js';
 import { Trap } from '../trap.js';
 import { EntryMaps } from './entry-maps.js';
+import type { Validate } from './host-support.js';
 import { unpackMiss } from './layout.js';
+import { type Measured, Meter } from './meter.js';
 import { findRegion, type Region } from './region.js';
 import { buildSupport, Step, type Support } from './support.js';
 import { encodeRegions } from './translate.js';
@@ -20,17 +22,27 @@ export interface JitOptions {
   readonly hotAfter?: number;
   /** Bytes of the host's memory that translated code may take, roughly; 256 MiB if not given. */
   readonly budgetBytes?: number;
+  /** A clock of the host's, in milliseconds. Where it is given, translated code is measured, and runs slower for it. */
+  readonly now?: () => number;
+  /** How a module is found valid by the host; `WebAssembly.validate` if not given. */
+  readonly validate?: Validate;
 }
 
 /** What a translator has done so far. */
 export interface JitStatistics {
-  /** Cycles that passed in translated code, over all harts. */
-  readonly cycles: number;
+  /** Instructions executed in translated code, over all harts, and how many of them by the function of their row. */
+  readonly instructions: number;
+  readonly byRow: number;
+  /** Regions translated, found again by their content, and dropped to keep within the budget. */
   readonly translated: number;
   readonly reused: number;
   readonly dropped: number;
-  /** Bytes of the budget in use. */
+  /** Bytes of the budget in use, and all there are; slots of the table of functions. */
   readonly bytes: number;
+  readonly budgetBytes: number;
+  readonly tableSlots: number;
+  /** Only where JitOptions has a clock. */
+  readonly measured: Measured | undefined;
 }
 
 const DEFAULT_BUDGET_BYTES = 256 * 1024 * 1024;
@@ -54,17 +66,20 @@ export class Jit implements Translator {
   private readonly translations: Translations;
   private requests: Request[] = [];
   private readonly hot: number;
-  private cycles = 0;
+  private readonly meter: Meter | undefined;
+  private instructions = 0;
+  private byRow = 0;
   private translated = 0;
   private reused = 0;
 
   constructor(
     private readonly state: State,
     private readonly harts: readonly Hart[],
-    { hotAfter = 24, budgetBytes = DEFAULT_BUDGET_BYTES }: JitOptions = {},
+    { hotAfter = 24, budgetBytes = DEFAULT_BUDGET_BYTES, now }: JitOptions = {},
   ) {
     this.hot = hotAfter;
     this.entryMaps = new EntryMaps(state);
+    this.meter = now && new Meter(state.view, this.entryMaps.tables, now);
     this.translations = new Translations(state, budgetBytes, () => this.entryMaps.releaseAll());
     this.support = buildSupport(state.memory, this.translations.functions, this.entryMaps.tables, {
       interpret: (hart, row, word) => this.interpret(harts[hart / HART_BYTES], row, word),
@@ -76,9 +91,11 @@ export class Jit implements Translator {
   }
 
   run(hart: number): void {
-    const before = this.harts[hart].cycles;
+    const before = this.harts[hart].steps;
+    const done = this.meter?.begin('running');
     this.support.enter(hart * HART_BYTES);
-    this.cycles += this.harts[hart].cycles - before;
+    done?.();
+    this.instructions += this.harts[hart].steps - before;
   }
 
   arrive(page: CodePage, slot: number): boolean {
@@ -98,13 +115,15 @@ export class Jit implements Translator {
   }
 
   statistics(): JitStatistics {
-    const { cycles, translated, reused } = this;
-    const { dropped, used: bytes } = this.translations;
-    return { cycles, translated, reused, dropped, bytes };
+    const { instructions, byRow, translated, reused } = this;
+    const { dropped, used: bytes, budget: budgetBytes, functions } = this.translations;
+    const [tableSlots, measured] = [functions.length, this.meter?.measured()];
+    return { instructions, byRow, translated, reused, dropped, bytes, budgetBytes, tableSlots, measured };
   }
 
   /** Executes an instruction for translated code, as the hart's loop does. */
   private interpret(hart: Hart, row: number, word: number): Step {
+    this.byRow++;
     try {
       rows[row].run(hart, word);
     } catch (trap) {
@@ -122,6 +141,12 @@ export class Jit implements Translator {
   }
 
   private translateRequests(): void {
+    const done = this.meter?.begin('translating');
+    this.translateAll();
+    done?.();
+  }
+
+  private translateAll(): void {
     this.translations.trim();
     const found: (Request & { readonly region: Region })[] = [];
     for (const { page, slot } of this.requests) {
@@ -131,6 +156,7 @@ export class Jit implements Translator {
         2 * slot,
         (at) => page.hasProbe(at),
         (at) => this.isHot(page, at),
+        this.meter !== undefined,
       );
       if (region) found.push({ page, slot, region });
     }

@@ -59,13 +59,18 @@ export const Local = {
   rounds: 9,
   destination: 10,
   source: 11,
+  /** What is counted, where it is: accesses that the TLB knew, idioms taken, and the instructions that those stood for. */
+  hits: 12,
+  idioms: 13,
+  idiomInstructions: 14,
   /** Where execution goes on. */
-  target: 12,
-  address: 13,
-  scratch: 14,
-  firstRegister: 15,
+  target: 15,
+  address: 16,
+  scratch: 17,
+  firstRegister: 18,
 } as const;
-export const I32_LOCALS = 8;
+export const I32_LOCALS = 11;
+export const COUNTED = [Local.hits, Local.idioms, Local.idiomInstructions];
 /** Where in `at` the fuel begins. */
 export const AT_UNUSED_SHIFT = 12;
 
@@ -86,6 +91,8 @@ export interface Tables {
   /** For each frame, 32 bits: the offset of its entry map from `maps`. */
   readonly mapOfFrame: number;
   readonly maps: number;
+  /** What translated code counts of itself, 64 bits each, in the order of `COUNTED`; only where that is asked for. */
+  readonly counters: number;
 }
 
 const TLB_ENTRY_BYTES = 32;
@@ -146,6 +153,11 @@ export const findNext = ({ mapOfFrame, maps }: Tables): Code => {
     ...setLocal(Local.next),
   ]);
 };
+
+/** Adds what `amount` puts on the stack to a local that counts. */
+export const count = (local: number, amount: Code): Code => [
+  ...[...getLocal(local), ...amount, Op.i32.add, ...setLocal(local)],
+];
 
 /** Stores pc and calls the function that `next` says, never to return here. Function 0 returns to the hart's loop. */
 export const goOn: Code = [

@@ -54,14 +54,16 @@ const rowIndex: ReadonlyMap<Row, number> = new Map(rows.map((row, index) => [row
 /**
  * The region that begins at a distance in a page; undefined where there is no instruction that can be translated.
  * Instructions with probes are left to the interpreter, and what is called is part of the region only where it is hot.
+ * For `counts` see InstructionEmitter.
  */
 export function findRegion(
   page: DataView,
   entry: number,
   hasProbe: (slot: number) => boolean,
   isHot: (slot: number) => boolean,
+  counts = false,
 ): Region | undefined {
-  const finder = new Finder(page, hasProbe, isHot);
+  const finder = new Finder(page, hasProbe, isHot, counts);
   finder.explore(entry);
   return finder.instructions.has(entry) ? finder.region(entry) : undefined;
 }
@@ -78,9 +80,11 @@ class Finder {
     private readonly page: DataView,
     private readonly hasProbe: (slot: number) => boolean,
     isHot: (slot: number) => boolean,
+    counts: boolean,
   ) {
     this.emitter = new InstructionEmitter(
       (offset) => offset >= 0 && offset < PAGE_BYTES && isHot(offset >>> 1),
+      counts,
     );
   }
 

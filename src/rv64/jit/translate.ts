@@ -2,6 +2,7 @@
 import { Offset } from '../state.js';
 import {
   AT_UNUSED_SHIFT,
+  COUNTED,
   findNext,
   goOn,
   I32_LOCALS,
@@ -56,6 +57,7 @@ function encodeRegion(region: Region, tables: Tables): FunctionBody {
       ...loadRegisters(emitter.locals),
       ...block([...block([...block(blocks), ...bail]), ...findNext(tables)]),
       ...saveRegisters,
+      ...(emitter.counts ? storeCounts(tables) : []),
       ...goOn,
     ],
   };
@@ -82,6 +84,13 @@ const storeRegisters = (locals: ReadonlyMap<number, number>, written: ReadonlySe
     ...getLocal(Local.hart),
     ...getLocal(locals.get(register)!),
     ...inMemory(Memory.i64Store, register),
+  ]);
+
+/** Adds what has been counted to the counters. */
+const storeCounts = ({ counters }: Tables): Code =>
+  COUNTED.flatMap((local, index) => [
+    ...[...i32Const(0), ...i32Const(0), ...access(Memory.i64Load, counters + 8 * index)],
+    ...[...getLocal(local), Op.extendU, Op.i64.add, ...access(Memory.i64Store, counters + 8 * index)],
   ]);
 
 /**

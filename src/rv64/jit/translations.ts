@@ -39,7 +39,7 @@ export class Translations {
   /** `forgetPages` has every page forget what is translated of it. */
   constructor(
     private readonly state: State,
-    private readonly budget: number,
+    readonly budget: number,
     private readonly forgetPages: () => void,
   ) {}
 

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { elfOf, bootProgram } from '../support/programs.js';
+import { Machine } from '../../src/machine/machine.js';
+
+/** A loop of five instructions with a load and a store, made so many times, and behind it one that does nothing. */
+const LOOP = `
+    li s0, 1000
+    li s1, 0x80020000
+  again:
+    ld t0, 0(s1)
+    addi t0, t0, 3
+    sd t0, 0(s1)
+    addi s0, s0, -1
+    bnez s0, again
+  end: j end
+`;
+const ROUNDS = 1000;
+
+const FILL = `
+    li a0, 0x80010000
+    li a1, 0x80012000
+  again:
+    sb zero, 0(a0)
+    addi a0, a0, 1
+    bne a0, a1, again
+  end: j end
+`;
+
+/** A clock that each look at it puts on by a millisecond. */
+const clock = () => {
+  let millis = 0;
+  return () => ++millis;
+};
+
+function measure(source: string) {
+  const machine = bootProgram(source, { jit: { hotAfter: 2, now: clock() } });
+  machine.run(20_000);
+  return machine.statistics();
+}
+
+describe('statistics of a machine', () => {
+  it('count what was executed, and where', () => {
+    const { instructions, translator } = measure(LOOP);
+    expect(instructions).toBeGreaterThan(5 * ROUNDS);
+    expect(translator!.translated).toBeGreaterThan(0);
+    expect(translator!.instructions).toBeGreaterThan(0.9 * instructions);
+    expect(translator!.instructions).toBeLessThanOrEqual(instructions);
+  });
+
+  it('count the accesses of translated code that the TLB knows', () => {
+    const { hits } = measure(LOOP).translator!.measured!;
+    // The first rounds are interpreted.
+    expect(hits).toBeGreaterThan(2 * ROUNDS - 100);
+    expect(hits).toBeLessThanOrEqual(2 * ROUNDS);
+  });
+
+  it('count the fills that are done at once', () => {
+    const { idioms, idiomInstructions } = measure(FILL).translator!.measured!;
+    expect(idioms).toBeGreaterThanOrEqual(2);
+    expect(idiomInstructions).toBeGreaterThan(3 * 0x1f00);
+    expect(idiomInstructions).toBeLessThanOrEqual(3 * 0x2000);
+  });
+
+  it('tell the time in translated code from that for translating', () => {
+    const { millis } = measure(LOOP).translator!.measured!;
+    expect(millis.running).toBeGreaterThan(0);
+    expect(millis.translating).toBeGreaterThan(0);
+  });
+
+  it('are no part of the state, whether translated code is measured or not', () => {
+    const hashes = [{ now: clock() }, {}].map((options) => {
+      const machine = bootProgram(LOOP, { jit: { hotAfter: 2, ...options } });
+      machine.run(20_000);
+      return machine.hash();
+    });
+    expect(hashes[0]).toBe(hashes[1]);
+  });
+
+  it('leave the translator out where there is none', () => {
+    expect(bootProgram(LOOP, { jit: false }).statistics().translator).toBeUndefined();
+  });
+});
+
+describe('a host without tail calls', () => {
+  it('interprets, and says so once', () => {
+    const warnings: string[] = [];
+    const machine = new Machine({
+      kernel: elfOf(LOOP),
+      memoryBytes: 4 << 20,
+      jit: { validate: () => false },
+      warn: (sentence) => warnings.push(sentence),
+    });
+    machine.run(20_000);
+    expect(warnings).toEqual([expect.stringMatching(/no tail calls, so everything is interpreted/)]);
+    expect(machine.statistics()).toMatchObject({ translator: undefined });
+    expect(machine.statistics().instructions).toBeGreaterThan(5 * ROUNDS);
+  });
+});
