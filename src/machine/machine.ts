@@ -103,11 +103,6 @@ export interface Moment {
 
 /** A hart runs so many cycles before the next one's turn, and up to as many again. */
 const SLICE_CYCLES = 2500;
-/**
- * The same while harts contend for locks. A hart that comes to a lock whose holder's slice is over tries in vain for the
- * rest of its own; the shorter that is, the more like harts that run at the same time, and the more is paid for turns.
- */
-const SLICE_CYCLES_CONTENDED = 300;
 /** The same while it is the only one that does not wait: there is nobody to take turns with. */
 const SLICE_CYCLES_ALONE = 30_000;
 
@@ -288,9 +283,7 @@ export class Machine {
 
   private sliceCycles(): number {
     const busy = this.harts.filter((hart) => !hart.isIdle);
-    if (busy.length === 1) return SLICE_CYCLES_ALONE;
-    const isContended = busy.some((hart) => hart.contendsUntil > this.completed);
-    return isContended ? SLICE_CYCLES_CONTENDED : SLICE_CYCLES;
+    return busy.length === 1 ? SLICE_CYCLES_ALONE : SLICE_CYCLES;
   }
 
   /** The hart whose turn it is. */

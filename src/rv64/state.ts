@@ -59,8 +59,6 @@ export const Offset = {
   /** Where the hart was when it was last looked at between slices, and whether it is in no loop there: spin.ts. */
   spinPlace: 372,
   spinRuledOut: 376,
-  /** The cycle until which the hart counts as one that contends for a lock (64-bit float); 0 for not at all. */
-  contendsUntil: 384,
   /** The CSRs that are storage, eight bytes each; see csr/bits.ts for their order. */
   csr: 512,
 } as const;

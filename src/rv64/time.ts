@@ -23,16 +23,13 @@ const ENABLED = lowWordOf(Slot.mie);
 const MOST_FUEL = 0x3fff_ffff;
 
 /** A test-and-set that fails takes so many cycles longer: the lock's cache line comes from another hart. */
-const REFUSED_CYCLES = 32;
-/** A hart that found a lock held is likely to find one held for another hundredth of a second. */
-const CONTENTION_CYCLES = 1_000_000;
+export const REFUSED_CYCLES = 32;
 
 export class HartTime extends MemoryAccess {
   /** pc and the pc after it, as 64-bit integers. */
   private readonly pcs: BigInt64Array;
   private readonly cyclesAtEmpty: Float64Array;
   private readonly stepless: Float64Array;
-  private readonly contention: Float64Array;
   /** What to add to the cycle count to get minstret [0] and mcycle [1]; CLINT's compare value [2]. */
   protected readonly counters: BigInt64Array;
   /** Fuel that `turn` has taken away and that is to be given back. */
@@ -54,7 +51,6 @@ export class HartTime extends MemoryAccess {
     this.pcs = new BigInt64Array(buffer, block + Offset.pc, 2);
     this.cyclesAtEmpty = new Float64Array(buffer, block + Offset.cyclesAtEmpty, 1);
     this.stepless = new Float64Array(buffer, block + Offset.stepless, 1);
-    this.contention = new Float64Array(buffer, block + Offset.contendsUntil, 1);
     this.counters = new BigInt64Array(buffer, block + Offset.instretOffset, 3);
   }
 
@@ -173,13 +169,11 @@ export class HartTime extends MemoryAccess {
 
   /** To be called by the instruction being executed if it is a test-and-set of what was set already. */
   refuse(): void {
-    this.contention[0] = this.cycles + CONTENTION_CYCLES;
-    this.stall(REFUSED_CYCLES);
-  }
-
-  /** The cycle until which other harts' stores are likely to matter to this one: a while after `refuse`. */
-  get contendsUntil(): number {
-    return this.contention[0];
+    if (this.words[FUEL] <= REFUSED_CYCLES) return this.stall(REFUSED_CYCLES);
+    // There is fuel enough, so nothing need be looked at in between.
+    this.words[FUEL] -= REFUSED_CYCLES;
+    this.stepless[0] += REFUSED_CYCLES;
+    this.counters[0] -= BigInt(REFUSED_CYCLES);
   }
 
   /** Lets time pass without executing anything. */

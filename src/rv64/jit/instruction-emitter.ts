@@ -6,6 +6,7 @@ import type { Emitter, HighProduct, I32, I64, LoadKind, Operations } from '../em
 import { lengthOf, rd } from '../fields.js';
 import { Offset } from '../state.js';
 import { ADDEND_OFFSET, AT_UNUSED_SHIFT, count, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
+import { REFUSED_CYCLES } from '../time.js';
 import { importIndex, Step } from './support.js';
 import {
   access,
@@ -310,13 +311,32 @@ export class InstructionEmitter implements Emitter {
     const load = bytes === 4 ? Memory.i64Load32S : Memory.i64Load;
     this.push(hostAddress, access(load), setLocal(Local.scratch));
     const old = getLocal(Local.scratch);
-    const isRefused = this.i32.and(
-      this.i64.eq(combine(asI64(old)), asI64(old)),
-      this.i64.ne(asI64(old), this.i64.constant(0)),
+    this.refuseIf(
+      this.i32.and(
+        this.i64.eq(combine(asI64(old)), asI64(old)),
+        this.i64.ne(asI64(old), this.i64.constant(0)),
+      ),
     );
-    this.push([...i32Const(NO_MISS), ...setLocal(Local.miss)], codeOf(isRefused), branchIfMark(Mark.bail));
     this.push(hostAddress, codeOf(combine(asI64(old))), access(STORES[bytes]));
     this.set(rd, asI64(old));
+  }
+
+  /** What HartTime.refuse does; without fuel for that, the interpreter does the instruction. */
+  private refuseIf(condition: I32): void {
+    const hart = getLocal(Local.hart);
+    const cycles = i32Const(REFUSED_CYCLES);
+    const hasNoFuel: Code = [...getLocal(Local.fuel), ...cycles, Op.i32.ltS];
+    this.push([...codeOf(condition), ...teeLocal(Local.rounds), ...hasNoFuel, Op.i32.and]);
+    this.push([...i32Const(NO_MISS), ...setLocal(Local.miss)], branchIfMark(Mark.bail));
+    this.push(getLocal(Local.rounds));
+    this.nest(() => {
+      this.push([...getLocal(Local.fuel), ...cycles, Op.i32.sub, ...setLocal(Local.fuel)]);
+      this.push(hart, hart, access(Memory.f64Load, Offset.stepless), cycles, [Op.f64.fromI32, Op.f64.add]);
+      this.push(access(Memory.f64Store, Offset.stepless));
+      this.push(hart, hart, access(Memory.i64Load, Offset.instretOffset), i64Const(REFUSED_CYCLES));
+      this.push([Op.i64.sub], access(Memory.i64Store, Offset.instretOffset));
+    });
+    this.push([Op.end]);
   }
 
   private setAddress(base: number, offset: number): void {

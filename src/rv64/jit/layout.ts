@@ -55,7 +55,7 @@ export const Local = {
   /** Byte offset of the TLB context for loads and stores. */
   tlb: 7,
   entry: 8,
-  /** Rounds of a loop that are done together, and where in the memory (see idioms.ts). */
+  /** Rounds of a loop that are done together, and where in the memory (see idioms.ts); `rounds` is also for passing use. */
   rounds: 9,
   destination: 10,
   source: 11,

@@ -72,12 +72,14 @@ export const Op = {
   wrap: 0xa7,
   extendS: 0xac,
   extendU: 0xad,
+  f64: { add: 0xa0, fromI32: 0xb7 },
 } as const;
 
 /** Loads and stores; `load32S` and the like are the 64-bit ones of fewer bytes. */
 export const Memory = {
   i32Load: 0x28,
   i64Load: 0x29,
+  f64Load: 0x2b,
   i64Load8S: 0x30,
   i64Load8U: 0x31,
   i64Load16S: 0x32,
@@ -86,6 +88,7 @@ export const Memory = {
   i64Load32U: 0x35,
   i32Store: 0x36,
   i64Store: 0x37,
+  f64Store: 0x39,
   i64Store8: 0x3c,
   i64Store16: 0x3d,
   i64Store32: 0x3e,
