@@ -118,6 +118,16 @@ Example:
 Without a shim:
   make QEMU="npx rvemu qemu" qemu`;
 
+const TRANSLATE_HELP = `
+First the instructions of the region, which is what can be reached from there
+by branches and jumps in the same page; then its function, as WebAssembly text
+with the instruction before what became of it. ARCHITECTURE.md explains it.
+
+Examples:
+  rvemu translate memset
+  rvemu translate 0x80000f0c kernel/kernel
+  rvemu translate main user/_cat --follow-calls`;
+
 const program = new Command('rvemu')
   .description('Boots xv6-riscv kernels on a RISC-V machine that runs the same every time.')
   .version(packageVersion(), '--version', 'print the version')
@@ -197,6 +207,18 @@ program
   });
 
 addPageTableCommand(program);
+
+program
+  .command('translate')
+  .description('print the WebAssembly that hot code at a place is translated to')
+  .argument('<place>', 'a function, or an address in hexadecimal')
+  .argument('[kernel]', 'an ELF file for RV64, of a kernel or a user program')
+  .option('--follow-calls', 'translate what is called in the same page, too, as is done where it is hot')
+  .addHelpText('after', TRANSLATE_HELP)
+  .action(async (place: string, kernel: string | undefined, options) => {
+    const { translate } = await import('./translate.js');
+    process.stdout.write(translate(place, kernel, options));
+  });
 
 program
   .command('qemu')

@@ -3,6 +3,12 @@ import type { CodePage } from '../code-page.js';
 import { ENTRY_MAP_BYTES, MAX_ENTRY_MAPS, type State } from '../state.js';
 import type { Tables } from './layout.js';
 
+/** Where the tables lie that follow so many bytes of RAM. */
+export function tablesOf(start: number, ramBytes: number): Tables {
+  const maps = start + (ramBytes / 4096) * 4;
+  return { mapOfFrame: start, maps, counters: maps + MAX_ENTRY_MAPS * ENTRY_MAP_BYTES };
+}
+
 export class EntryMaps {
   readonly tables: Tables;
   /** The page that each map belongs to; the first map stays empty. */
@@ -11,10 +17,7 @@ export class EntryMaps {
   private nextVictim = 1;
 
   constructor(private readonly state: State) {
-    const { translatorStart, ramBytes } = state;
-    const maps = translatorStart + (ramBytes / 4096) * 4;
-    const counters = maps + MAX_ENTRY_MAPS * ENTRY_MAP_BYTES;
-    this.tables = { mapOfFrame: translatorStart, maps, counters };
+    this.tables = tablesOf(state.translatorStart, state.ramBytes);
     for (let map = MAX_ENTRY_MAPS - 1; map > 0; map--) this.free.push(map);
   }
 

@@ -11,13 +11,16 @@ import { branchIf, branchTo, type Code, getLocal, i32Const, NO_RESULT, Op, setLo
 
 /**
  * The code of a region's blocks. It is to stand in three blocks, whose ends are the labels bail (the innermost), jump
- * and out; every path branches to one of them. `saveRegisters` stores what the region has written.
+ * and out; every path branches to one of them. `saveRegisters` stores what the region has written. `note` is told what
+ * the code from a position on is for: an instruction, by its distance in the page, or something in words.
  */
-export function structure(blocks: readonly Block[], saveRegisters: Code): Code {
-  const writer = new Writer(blocks, new Flow(blocks), saveRegisters);
+export function structure(blocks: readonly Block[], saveRegisters: Code, note: Note = () => {}): Code {
+  const writer = new Writer(blocks, new Flow(blocks), saveRegisters, note);
   writer.tree(0);
   return writer.code;
 }
+
+export type Note = (at: number, what: number | string) => void;
 
 /** The blocks' order and dominators. Blocks are known by their positions in reverse postorder. */
 class Flow {
@@ -123,6 +126,7 @@ class Writer {
     private readonly blocks: readonly Block[],
     private readonly flow: Flow,
     private readonly saveRegisters: Code,
+    private readonly note: Note,
   ) {}
 
   /** Writes the block at a position and all that it dominates. */
@@ -153,10 +157,15 @@ class Writer {
     const block = this.blocks[this.flow.order[position]];
     const { instructions } = block;
     const count = instructions.length;
-    if (block.idiom) this.push(block.idiom);
+    if (block.idiom) {
+      this.note(this.code.length, 'many rounds at a time');
+      this.push(block.idiom);
+    }
+    this.note(this.code.length, `fuel for ${count}`);
     this.takeFuel(block.offset, count);
     instructions.forEach((instruction, index) => {
       const { code, offset } = instruction;
+      this.note(this.code.length, offset);
       place(this.code, code, { ...this.depths(), saveRegisters, offset, unused: count - index });
     });
     this.goOn(position, block);

@@ -12,7 +12,7 @@ import {
   type Tables,
 } from './layout.js';
 import type { Region } from './region.js';
-import { structure } from './structure.js';
+import { type Note, structure } from './structure.js';
 import { importIndex, REGION_IMPORTS, REGION_TYPES } from './support.js';
 import {
   access,
@@ -30,6 +30,10 @@ import {
   setLocal,
 } from './wasm.js';
 
+/** What the beginning and the end of a block take. */
+const BLOCK_BYTES = block([]).length - 1;
+const END_BYTES = 1;
+
 /** A module of one function for each region, which it puts into the table at `slots`. */
 export function encodeRegions(
   regions: readonly Region[],
@@ -44,18 +48,27 @@ export function encodeRegions(
   });
 }
 
-function encodeRegion(region: Region, tables: Tables): FunctionBody {
+/** The function of a region. For `note` see structure. */
+export function encodeRegion(region: Region, tables: Tables, note: Note = () => {}): FunctionBody {
   const { emitter } = region;
   const saveRegisters = storeRegisters(emitter.locals, emitter.written);
-  const blocks = structure(region.blocks, saveRegisters);
+  const entry = [...(emitter.usesMemory ? loadTlb : []), ...loadRegisters(emitter.locals)];
+  const start = entry.length + 3 * BLOCK_BYTES;
+  const blocks = structure(region.blocks, saveRegisters, (at, what) => note(start + at, what));
+  const next = findNext(tables);
+  const endOfBlocks = start + blocks.length + END_BYTES;
+  const endOfBail = endOfBlocks + bail.length + END_BYTES;
+  note(0, 'into locals');
+  note(endOfBlocks, 'leave before the instruction in $at');
+  note(endOfBail, 'find what is at $target');
+  note(endOfBail + next.length + END_BYTES, 'back into the block, and on');
   return {
     type: REGION_TYPE,
     i32Locals: I32_LOCALS,
     i64Locals: I64_LOCALS + emitter.locals.size,
     code: [
-      ...(emitter.usesMemory ? loadTlb : []),
-      ...loadRegisters(emitter.locals),
-      ...block([...block([...block(blocks), ...bail]), ...findNext(tables)]),
+      ...entry,
+      ...block([...block([...block(blocks), ...bail]), ...next]),
       ...saveRegisters,
       ...(emitter.counts ? storeCounts(tables) : []),
       ...goOn,
