@@ -48,11 +48,13 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map([
   [Op.wrap, { name: 'i32.wrap_i64', takes: 1, gives: 1 }],
   [Op.extendS, { name: 'i64.extend_i32_s', takes: 1, gives: 1 }],
   [Op.extendU, { name: 'i64.extend_i32_u', takes: 1, gives: 1 }],
+  [Op.f64.add, { name: 'f64.add', takes: 2, gives: 1 }],
+  [Op.f64.fromI32, { name: 'f64.convert_i32_s', takes: 1, gives: 1 }],
 ]);
 
 const ACCESSES: ReadonlyMap<number, Operation> = new Map(
   Object.entries(Memory).map(([key, code]) => {
-    const [, type, kind, rest] = /^(i32|i64)(Load|Store)(.*)$/.exec(key)!;
+    const [, type, kind, rest] = /^([if]\d\d)(Load|Store)(.*)$/.exec(key)!;
     const name = `${type}.${kind.toLowerCase()}${withSign(rest)}`;
     return [code, { name, takes: kind === 'Load' ? 1 : 2, gives: kind === 'Load' ? 1 : 0 }];
   }),

@@ -25,7 +25,7 @@ const moduleOf = (code: readonly string[]): string =>
   ['(module', ...types, '(import "env" "memory" (memory 1))', '(import "env" "table" (table 1 funcref))']
     .concat(imports, code, ')')
     .join('\n')
-    .replace(/i(32|64)\.(load|store)\w*( offset=\d+)?/g, '$& align=1');
+    .replace(/[if](32|64)\.(load|store)\w*( offset=\d+)?/g, '$& align=1');
 
 /** The code of the module that a WebAssembly assembler makes of the text. */
 function assembled(code: readonly string[]): Buffer {
@@ -80,6 +80,7 @@ describe('the listing of a region', () => {
     ],
     ['a CSR access', 'csrrw a0, sscratch, a1', /i64\.load offset=\d+ \(;sscratch;\) \(local\.get \$hart\)/],
     ['an atomic', 'amoadd.w a0, a1, (a2)', /i64\.store32/],
+    ['how a refused test-and-set takes longer', 'amoswap.w a0, a1, (a2)', /f64\.convert_i32_s/],
     ['what its row does', 'ecall', /\(call \$step/],
     ['a product', 'mulhsu a0, a1, a2', /\(call \$mulhsu/],
   ])('shows %s', (_, source, expected) => {
