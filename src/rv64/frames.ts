@@ -70,7 +70,7 @@ export class Frames {
   isNews(ramOffset: number, bytes: number): boolean {
     const frame = Math.floor(ramOffset / 4096);
     const flags = this.flags[frame];
-    if (flags & (WATCHED | LOADS_WATCHED | UNTOUCHED)) return true;
+    if (flags & (WATCHED | LOADS_WATCHED | UNTOUCHED | REMEMBERED)) return true;
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) return true;
     return (flags & CODE) !== 0 && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes);
   }

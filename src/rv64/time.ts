@@ -23,7 +23,7 @@ const ENABLED = lowWordOf(Slot.mie);
 const MOST_FUEL = 0x3fff_ffff;
 
 /** A test-and-set that fails takes so many cycles longer: the lock's cache line comes from another hart. */
-export const REFUSED_CYCLES = 32;
+export const REFUSED_CYCLES = 150;
 
 export class HartTime extends MemoryAccess {
   /** pc and the pc after it, as 64-bit integers. */
