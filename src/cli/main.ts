@@ -106,6 +106,28 @@ Examples:
   rvemu replay run.rvemu
   rvemu replay check.rvemu --trace function=uvmunmap`;
 
+const DAP_HELP = `
+Editors start this, not people: it speaks the Debug Adapter Protocol on standard
+input and output. docs/vscode.md tells how VS Code finds it.
+
+A launch configuration may have:
+  kernel, disk, ephemeral, harts, memory, virtio, seed, prompt, userSymbols,
+  history
+             as the options of "rvemu boot" (harts is --smp)
+  run        a list of commands, each typed at a prompt; the prompt after the
+             last one ends the session
+  stopOnEntry
+             true to halt before the first instruction
+  cwd        the folder that files are named from
+
+Threads are harts. Breakpoints hold in the kernel and in user programs whose
+files are in user/ of an xv6 tree or in userSymbols. All steps go back as well.
+In the debug console, "> ls" types a line at the guest's console; anything else
+is an expression of registers, symbols and numbers, such as *sp+16.
+
+Example of a configuration:
+  { "type": "rvemu", "request": "launch", "name": "xv6", "stopOnEntry": true }`;
+
 const SHIM_HELP = `
 Makefiles and grade scripts of xv6 courses run what they find on PATH under the
 name qemu-system-riscv64. The shim is a shell script; to go back to QEMU, take
@@ -204,6 +226,15 @@ program
   .action(async (recording: string, kernel: string | undefined, options) => {
     const { replay } = await import('./replay.js');
     process.exitCode = await replay(recording, kernel, options);
+  });
+
+program
+  .command('dap')
+  .description('debug adapter: lets VS Code debug a guest')
+  .addHelpText('after', DAP_HELP)
+  .action(async () => {
+    const { serveAdapter } = await import('./dap/adapter.js');
+    await serveAdapter(process.stdin, process.stdout);
   });
 
 addPageTableCommand(program);

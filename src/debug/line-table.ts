@@ -69,6 +69,38 @@ export class LineTable {
 
   /** The line of the instruction at an address, or of the one that it lies in. */
   at(address: number): SourceLine | undefined {
+    const row = this.rows[this.indexAt(address)];
+    return row === undefined || row.end || row.line === 0 ? undefined : { file: row.file, line: row.line };
+  }
+
+  /** Whether the code of another line begins at an address. */
+  isStart(address: number): boolean {
+    const index = this.indexAt(address);
+    const row = this.rows[index];
+    if (row === undefined || row.end || row.line === 0 || row.address !== address) return false;
+    // Of rows for one address the last one counts; those before it have no code.
+    let before = index - 1;
+    while (this.rows[before]?.address === address) before--;
+    const last = this.rows[before];
+    return last === undefined || last.end || last.line !== row.line || last.file !== row.file;
+  }
+
+  /** The files that code comes from. */
+  get files(): string[] {
+    return [...new Set(this.rows.map(({ file }) => file))];
+  }
+
+  /** Where the code of a file's line begins, each time that it does; of the next line that has code, if it has none. */
+  startsOf(file: string, line: number): { line: number; addresses: number[] } | undefined {
+    const rows = this.rows.filter((row) => row.file === file && row.line >= line && !row.end);
+    const first = Math.min(...rows.map((row) => row.line));
+    const addresses = rows.filter((row) => row.line === first).map(({ address }) => address);
+    const starts = [...new Set(addresses)].filter((address) => this.isStart(address));
+    return starts.length === 0 ? undefined : { line: first, addresses: starts };
+  }
+
+  /** The index of the last row for the last address up to this one; -1 before them all. */
+  private indexAt(address: number): number {
     let low = 0;
     let high = this.rows.length;
     while (low < high) {
@@ -76,8 +108,7 @@ export class LineTable {
       if (this.rows[middle].address <= address) low = middle + 1;
       else high = middle;
     }
-    const row = this.rows[low - 1];
-    return row === undefined || row.end || row.line === 0 ? undefined : { file: row.file, line: row.line };
+    return low - 1;
   }
 
   private readUnit(unit: ByteReader, lineStrings: Uint8Array, strings: Uint8Array): void {

@@ -40,7 +40,7 @@ const HIGH = 1n << 32n;
 const CODE_BYTES = 512;
 
 export class Programs {
-  private readonly programs: readonly Program[];
+  readonly programs: readonly Program[];
   /** What was found out by looking at memory: by root table and process name. */
   private readonly known = new Map<string, Program | undefined>();
 

@@ -1,0 +1,229 @@
+/**
+ * The requests of the Debug Adapter Protocol that only look at a guest: threads, which are the harts, their stacks, registers
+ * and memory. What a request means is told at microsoft.github.io/debug-adapter-protocol/specification.
+ */
+import { basename } from 'node:path';
+import { DebugSession, Scope, Source, StackFrame, Thread } from '@vscode/debugadapter';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { nameOf, SCOPES, Values } from '../../debug/dap/values.js';
+import { BlockStoreError } from '../../devices/device.js';
+import { BadInputError } from '../../machine/errors.js';
+import { hex } from '../../machine/hex.js';
+import type { Hart } from '../../rv64/hart.js';
+import type { Debuggee } from './debuggee.js';
+
+/** Frames that the numbers of one hart's are for. */
+const FRAMES_PER_HART = 1000;
+
+export const threadOf = (hart: Hart): number => hart.index + 1;
+
+export abstract class LookingSession extends DebugSession {
+  private launched: { readonly guest: Debuggee; readonly values: Values } | undefined;
+  /** The hart that was looked at last, for requests that name none. */
+  protected hart!: Hart;
+
+  /** The guest. Throws BadInputError before there is one. */
+  protected get guest(): Debuggee {
+    if (this.launched) return this.launched.guest;
+    throw new BadInputError('no guest has been launched yet');
+  }
+
+  protected get values(): Values {
+    void this.guest;
+    return this.launched!.values;
+  }
+
+  protected begin(guest: Debuggee): void {
+    this.launched = { guest, values: new Values(guest.machine, guest.code) };
+    this.hart = guest.machine.harts[0];
+  }
+
+  /** Answers with what `body` returns, or with the sentence that it throws. */
+  protected answer<Response extends DebugProtocol.Response>(
+    response: Response,
+    body: () => Response['body'],
+  ): void {
+    try {
+      response.body = body();
+      this.sendResponse(response);
+    } catch (error) {
+      const isForUser =
+        error instanceof RangeError || error instanceof BadInputError || error instanceof BlockStoreError;
+      if (!isForUser) throw error;
+      // The library leaves names without a line in front out of messages, as private.
+      const variables = { _sentence: error.message };
+      this.sendErrorResponse(response, { id: 1, format: '{_sentence}', variables, showUser: true });
+    }
+  }
+
+  protected hartOf(thread: number): Hart {
+    const hart = this.guest.machine.harts[thread - 1];
+    if (hart === undefined)
+      throw new RangeError(`there is no thread ${thread}: threads are harts, from 1 on`);
+    return (this.hart = hart);
+  }
+
+  // ---- threads and their stacks -------------------------------------------------------------------------
+
+  protected override threadsRequest(response: DebugProtocol.ThreadsResponse): void {
+    this.answer(response, () => ({
+      threads: this.guest.machine.harts.map((hart) => new Thread(threadOf(hart), `hart ${hart.index}`)),
+    }));
+  }
+
+  protected override stackTraceRequest(
+    response: DebugProtocol.StackTraceResponse,
+    { threadId, startFrame = 0, levels = 0 }: DebugProtocol.StackTraceArguments,
+  ): void {
+    this.answer(response, () => {
+      const hart = this.hartOf(threadId);
+      const calls = this.guest.code.stack(hart);
+      const frames = calls.map(({ address, name, line }, index) => {
+        const source = line && this.sourceOf(line.file);
+        const frame: DebugProtocol.StackFrame = new StackFrame(
+          hart.index * FRAMES_PER_HART + index,
+          name,
+          source,
+          line && this.convertDebuggerLineToClient(line.line),
+        );
+        frame.instructionPointerReference = hex(address);
+        return frame;
+      });
+      const end = levels === 0 ? undefined : startFrame + levels;
+      return { stackFrames: frames.slice(startFrame, end), totalFrames: frames.length };
+    });
+  }
+
+  private sourceOf(file: string): Source {
+    return new Source(basename(file), this.guest.sources.pathOf(file) ?? file);
+  }
+
+  // ---- registers ----------------------------------------------------------------------------------------
+
+  /** All frames of a hart show its registers as they are now. */
+  protected override scopesRequest(
+    response: DebugProtocol.ScopesResponse,
+    { frameId }: DebugProtocol.ScopesArguments,
+  ): void {
+    this.answer(response, () => {
+      const { index } = this.hartOfFrame(frameId);
+      return {
+        scopes: SCOPES.map(({ name }, scope): DebugProtocol.Scope => {
+          const listed = new Scope(name, index * SCOPES.length + scope + 1);
+          return { ...listed, presentationHint: 'registers' };
+        }),
+      };
+    });
+  }
+
+  protected override variablesRequest(
+    response: DebugProtocol.VariablesResponse,
+    { variablesReference }: DebugProtocol.VariablesArguments,
+  ): void {
+    this.answer(response, () => {
+      const { hart, registers } = this.scopeOf(variablesReference);
+      // The library leaves names without a line in front out of messages, as private.
+      const variables = registers.map((register): DebugProtocol.Variable => {
+        const address = hex(BigInt.asUintN(64, register.read(hart)));
+        return {
+          name: nameOf(register),
+          value: this.values.show(hart, register),
+          variablesReference: 0,
+          memoryReference: address,
+        };
+      });
+      return { variables };
+    });
+  }
+
+  protected override setVariableRequest(
+    response: DebugProtocol.SetVariableResponse,
+    { variablesReference, name, value }: DebugProtocol.SetVariableArguments,
+  ): void {
+    this.answer(response, () => {
+      const { hart, registers } = this.scopeOf(variablesReference);
+      const register = registers.find((each) => nameOf(each) === name);
+      if (register?.write === undefined) throw new RangeError(`${name} cannot be written`);
+      this.checkHalted();
+      const written = this.values.evaluate(hart, value);
+      this.guest.target.changeByHand();
+      register.write(hart, BigInt.asIntN(64, written));
+      return { value: this.values.show(hart, register) };
+    });
+  }
+
+  private hartOfFrame(frame: number | undefined): Hart {
+    return frame === undefined ? this.hart : this.hartOf(Math.floor(frame / FRAMES_PER_HART) + 1);
+  }
+
+  private scopeOf(reference: number): { hart: Hart; registers: (typeof SCOPES)[number]['registers'] } {
+    const index = reference - 1;
+    const hart = this.hartOf(Math.floor(index / SCOPES.length) + 1);
+    return { hart, registers: SCOPES[index % SCOPES.length].registers };
+  }
+
+  /** Throws RangeError while the guest runs. */
+  protected checkHalted(): void {
+    if (!this.guest.target.isHalted) throw new RangeError('the guest is running; pause it first');
+  }
+
+  // ---- memory and expressions ---------------------------------------------------------------------------
+
+  protected override readMemoryRequest(
+    response: DebugProtocol.ReadMemoryResponse,
+    { memoryReference, offset = 0, count }: DebugProtocol.ReadMemoryArguments,
+  ): void {
+    this.answer(response, () => {
+      const address = this.values.evaluate(this.hart, memoryReference) + BigInt(offset);
+      const bytes = this.values.memory(this.hart, address, count);
+      return {
+        address: hex(BigInt.asUintN(64, address)),
+        data: Buffer.from(bytes).toString('base64'),
+        unreadableBytes: count - bytes.length,
+      };
+    });
+  }
+
+  protected override disassembleRequest(
+    response: DebugProtocol.DisassembleResponse,
+    request: DebugProtocol.DisassembleArguments,
+  ): void {
+    const { memoryReference, offset = 0, instructionOffset = 0, instructionCount } = request;
+    this.answer(response, () => {
+      const { hart } = this;
+      const address = this.values.evaluate(hart, memoryReference) + BigInt(offset);
+      const listed = this.values.disassemble(hart, address, instructionOffset, instructionCount);
+      const instructions = listed.map(({ address: at, bytes, text }) => {
+        const line = this.guest.code.lineAt(hart, at);
+        return {
+          address: hex(at),
+          instructionBytes: bytes,
+          instruction: text,
+          symbol: this.guest.code.describe(hart, at),
+          ...(line && {
+            location: this.sourceOf(line.file),
+            line: this.convertDebuggerLineToClient(line.line),
+          }),
+        };
+      });
+      return { instructions };
+    });
+  }
+
+  protected override evaluateRequest(
+    response: DebugProtocol.EvaluateResponse,
+    { expression, frameId, context }: DebugProtocol.EvaluateArguments,
+  ): void {
+    this.answer(response, () => {
+      const [, typed] = /^>\s?(.*)$/s.exec(expression) ?? [];
+      if (context === 'repl' && typed !== undefined) {
+        this.guest.type(`${typed}\n`);
+        return { result: '', variablesReference: 0 };
+      }
+      const hart = this.hartOfFrame(frameId);
+      const value = this.values.evaluate(hart, expression);
+      const result = this.values.showNumber(hart, value);
+      return { result, variablesReference: 0, memoryReference: hex(value) };
+    });
+  }
+}
