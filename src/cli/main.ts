@@ -233,6 +233,8 @@ program
   .description('debug adapter: lets VS Code debug a guest')
   .addHelpText('after', DAP_HELP)
   .action(async () => {
+    if (process.stdin.isTTY)
+      throw new BadInputError('dap is for editors to start, not for terminals; see "rvemu dap --help"');
     const { serveAdapter } = await import('./dap/adapter.js');
     await serveAdapter(process.stdin, process.stdout);
   });

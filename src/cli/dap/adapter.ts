@@ -38,6 +38,8 @@ export async function serveAdapter(
   await new Promise<void>((resolve, reject) => {
     const adapter = new Adapter(resolve, reject);
     adapter.start(input, output);
+    // A file ends and is not closed.
+    input.on('end', resolve);
   });
   await new Promise<void>((resolve) => output.write('', () => resolve()));
 }

@@ -1,9 +1,11 @@
 /** `rvemu dap` as an editor sees it, with the project's kernel. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Editor } from '../../support/editor.js';
+import { RVEMU } from '../../support/process.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const pathOf = (file: string): string => join(root, 'images', file);
@@ -93,6 +95,19 @@ describe('a launched guest', () => {
   it('is missed, in one sentence, where none was launched', async () => {
     await editor.initializeRequest();
     await expect(editor.threadsRequest()).rejects.toThrow('no guest has been launched yet');
+  });
+});
+
+describe('an editor', () => {
+  it('that hangs up ends the adapter, whatever the guest does', async () => {
+    await editor.begin({ harts: 1 });
+    expect(await editor.end()).toBe(0);
+  });
+
+  it('may never speak', () => {
+    const [command, ...words] = [...RVEMU, 'dap'];
+    expect(spawnSync(command, words, { input: '' }).status).toBe(0);
+    expect(spawnSync(command, words, { stdio: 'ignore' }).status).toBe(0);
   });
 });
 
