@@ -429,13 +429,15 @@ export class InstructionEmitter implements Emitter {
       [...getLocal(Local.hart), ...getLocal(Local.fuel), I32_CONST, Mark.unused, Op.i32.add],
       addressAt(this.offset),
       [...i32Const(lengthOf(word)), ...i32Const(row.index), ...i32Const(word), ...call(importIndex('step'))],
-      teeLocal(Local.at),
+      setLocal(Local.at),
     );
-    this.nest(() => this.push(this.leaveAfterStep()));
-    this.push([Op.end]);
+    // Before the region may be left, for then its registers are stored.
     if (result !== 0) {
       this.push(getLocal(Local.hart), access(Memory.i64Load, Offset.x + 8 * result), setLocal(local));
     }
+    this.push(getLocal(Local.at));
+    this.nest(() => this.push(this.leaveAfterStep()));
+    this.push([Op.end]);
   }
 
   interpretIf(condition: I32, otherwise: () => void): void {
