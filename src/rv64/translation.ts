@@ -63,11 +63,16 @@ const MXR = 16;
 /** The bits of an entry's low word that decide about it, and what they are in an ordinary pointer to a table. */
 const FLAGS = Number(PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D);
 const POINTER = Number(PTE_V);
-/** The flags that an access finds set in an entry that grants it and need not be changed. */
+/** The flags of an entry that grants an access, and those that the access sets. */
 const GRANTS: Readonly<Record<Access, number>> = {
-  read: Number(PTE_V | PTE_R | PTE_A),
-  write: Number(PTE_V | PTE_R | PTE_W | PTE_A | PTE_D),
-  execute: Number(PTE_V | PTE_X | PTE_A),
+  read: Number(PTE_V | PTE_R),
+  write: Number(PTE_V | PTE_R | PTE_W),
+  execute: Number(PTE_V | PTE_X),
+};
+const SETS: Readonly<Record<Access, number>> = {
+  read: Number(PTE_A),
+  write: Number(PTE_A | PTE_D),
+  execute: Number(PTE_A),
 };
 const USER = Number(PTE_U);
 const READ = Number(PTE_R);
@@ -284,7 +289,7 @@ export class Translation {
   /**
    * Offset in the memory of `bytes` bytes at the address `high`:`low`, which the TLB does not know; from now on it
    * does, unless stores there are announced. 0 where that takes the full way: for a fault, a device, two pages, a store
-   * that something depends on, or a PTE that is to be changed. In strict mode everything takes it.
+   * that something depends on. In strict mode everything takes it.
    */
   quickly(low: number, high: number, access: Access, bytes: number): number {
     if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES || !this.pmp.allowsEverything || this.strict) return 0;
@@ -330,6 +335,10 @@ export class Translation {
       const isGranted = (pte & grants) === grants && !isReserved && this.suits(pte, access, mode);
       const span = 2 ** (9 * level);
       if (!isGranted || page % span !== 0) return -1;
+      if ((pte & SETS[access]) !== SETS[access]) {
+        this.frames.touch(this.frameOf(at));
+        words[word] = pte | SETS[access];
+      }
       const offset = level === 0 ? low & PAGE_OFFSET : (low & (2 ** shift - 1)) >>> 0;
       return page * PAGE_BYTES + offset;
     }
