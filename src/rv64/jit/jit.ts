@@ -18,7 +18,7 @@ import { encodeRegions } from './translate.js';
 import { type Translation, Translations } from './translations.js';
 
 export interface JitOptions {
-  /** How often execution jumps to a place before what begins there is translated: 1 to 127; 64 if not given. */
+  /** How often execution jumps to a place before what begins there is translated: 1 to 127; 120 if not given. */
   readonly hotAfter?: number;
   /** Bytes of the host's memory that translated code may take, roughly; 256 MiB if not given. */
   readonly budgetBytes?: number;
@@ -75,7 +75,7 @@ export class Jit implements Translator {
   constructor(
     private readonly state: State,
     private readonly harts: readonly Hart[],
-    { hotAfter = 64, budgetBytes = DEFAULT_BUDGET_BYTES, now }: JitOptions = {},
+    { hotAfter = 120, budgetBytes = DEFAULT_BUDGET_BYTES, now }: JitOptions = {},
   ) {
     this.hot = hotAfter;
     this.entryMaps = new EntryMaps(state);
