@@ -7,6 +7,8 @@ import { operandsOf } from '../rv64/row.js';
 import { readVirtual } from './address-space.js';
 
 const RETURN_ADDRESS = 1;
+/** Of an instruction. */
+const MOST_BYTES = 4;
 
 export interface Instruction {
   readonly address: bigint;
@@ -21,7 +23,11 @@ export interface Instruction {
 
 /** The instruction at a hart's virtual address; undefined where none can be fetched. */
 export function instructionAt(machine: Machine, hart: Hart, address: bigint): Instruction | undefined {
-  const memory = readVirtual(machine, hart, address, 4);
+  return instructionIn(readVirtual(machine, hart, address, MOST_BYTES), address);
+}
+
+/** The instruction at the beginning of `memory`, whose address is given; undefined where not all of it is there. */
+function instructionIn(memory: Uint8Array, address: bigint): Instruction | undefined {
   if (memory.length < 2) return undefined;
   const low = memory[0] | (memory[1] << 8);
   const bytes = lengthFromBits(low);
@@ -49,3 +55,12 @@ export const isReturn = ({ name, word }: Instruction): boolean =>
   name === 'jalr' && rd(word) === 0 && rs1(word) === RETURN_ADDRESS && immI(word) === 0;
 
 export const isTrapReturn = ({ name }: Instruction): boolean => name === 'sret' || name === 'mret';
+
+/** The call that ends right before `address`, so that this is where it returns to; `before` are the four bytes before it. */
+export function callBefore(before: Uint8Array, address: bigint): Instruction | undefined {
+  for (const bytes of [4, 2] as const) {
+    const call = instructionIn(before.subarray(MOST_BYTES - bytes), address - BigInt(bytes));
+    if (call?.bytes === bytes && isCall(call)) return call;
+  }
+  return undefined;
+}

@@ -1,6 +1,7 @@
 /** Addresses as people know them: function, file and line. */
-import { readElf } from '../machine/elf.js';
+import { type ElfImage, readElf } from '../machine/elf.js';
 import { SymbolTable } from '../machine/symbols.js';
+import { callBefore } from './instructions.js';
 import { LineTable } from './line-table.js';
 
 export interface Place {
@@ -14,10 +15,12 @@ export interface Place {
 export class Places {
   private readonly symbols: SymbolTable;
   private readonly lines: LineTable;
+  private readonly segments: ElfImage['segments'];
 
   /** `kernel` is an ELF file. Throws BadInputError for one that cannot be read. */
   constructor(kernel: Uint8Array) {
-    const { symbols, sections } = readElf(kernel);
+    const { symbols, sections, segments } = readElf(kernel);
+    this.segments = segments;
     this.symbols = new SymbolTable(symbols);
     this.lines = new LineTable(sections);
   }
@@ -28,13 +31,26 @@ export class Places {
 
   /**
    * The places of a backtrace: of return addresses, the calls before them. Left out is what can be no return address:
-   * one in no function, or at a function's start, where a new thread begins.
+   * one in no function, or at a function's start, where a new thread begins, unless the function before ends in a call.
    */
   ofStack(stack: readonly number[]): Place[] {
     return stack.flatMap((address, index) => {
-      if (index > 0 && !this.symbols.nameAt(BigInt(address))?.offset) return [];
-      const call = index === 0 ? address : address - 1;
-      return [{ address, name: this.at(address).name, ...this.lines.at(call) }];
+      if (index === 0) return [this.at(address)];
+      const isInside = Boolean(this.symbols.nameAt(BigInt(address))?.offset);
+      const call = isInside ? address : this.callBefore(address);
+      if (call === undefined) return [];
+      return [{ address, name: this.at(call).name, ...this.lines.at(address - 1) }];
     });
+  }
+
+  private callBefore(address: number): number | undefined {
+    const before = BigInt(address - 4);
+    const segment = this.segments.find(
+      ({ virtualAddress: start, data }) => before >= start && before < start + BigInt(data.length),
+    );
+    if (segment === undefined) return undefined;
+    const offset = Number(before - segment.virtualAddress);
+    const call = callBefore(segment.data.subarray(offset, offset + 4), BigInt(address));
+    return call && Number(call.address);
   }
 }

@@ -71,7 +71,8 @@ export class PostMortem {
   }
 
   stackOf(hart: Hart): number[] {
-    return this.tracer.of(hart, false);
+    const isAtEntry = this.machine.symbols.nameAt(hart.pc)?.offset === 0;
+    return this.tracer.of(hart, isAtEntry);
   }
 
   /** The exceptions that a hart is still in the handlers of, the first one first. */

@@ -31,6 +31,18 @@ describe('a place', () => {
     expect(places.ofStack([addressOf('kfree'), 0x12, addressOf('scheduler')])).toHaveLength(1);
   });
 
+  it('is that of a call that never returns, though it ends its function', () => {
+    const places = new Places(kernelElf);
+    const starts = symbols.filter(({ kind }) => kind === 'function').map(({ address }) => Number(address));
+    const stacks = starts.map((start) => places.ofStack([addressOf('panic'), start]));
+    const callers = stacks.flatMap(([, caller]) => caller ?? []);
+    expect(callers.length).toBeGreaterThan(0);
+    for (const { name, address } of callers) {
+      expect(name).toMatch(/\+0x/);
+      expect(name.split('+')[0]).not.toBe(places.at(address).name);
+    }
+  });
+
   it.skipIf(!hasAddr2line)('is where addr2line says', () => {
     const places = new Places(kernelElf);
     const addresses = symbols
