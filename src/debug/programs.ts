@@ -20,11 +20,13 @@ export class Program {
   /** Where its code begins in memory, and enough of it to tell it by. */
   readonly start: bigint;
   readonly code: Uint8Array;
+  readonly entry: bigint;
 
   constructor(
     readonly name: string,
-    { symbols, sections, segments }: ElfImage,
+    { symbols, sections, segments, entry }: ElfImage,
   ) {
+    this.entry = entry;
     this.symbols = new SymbolTable(symbols);
     this.lines = new LineTable(sections);
     const text = segments.find(({ flags }) => flags.execute) ?? segments[0];

@@ -3,8 +3,10 @@ import { readElf } from '../../machine/elf.js';
 import type { Machine } from '../../machine/machine.js';
 import type { Hart } from '../../rv64/hart.js';
 import { Mode } from '../../rv64/trap.js';
+import { readVirtual } from '../address-space.js';
 import { Backtracer } from '../backtrace.js';
 import { type Frame, frameOf } from '../frame.js';
+import { callBefore } from '../instructions.js';
 import type { SourceLine } from '../line-table.js';
 import { Program, type Programs } from '../programs.js';
 
@@ -18,6 +20,7 @@ export interface CodeAddress {
 export interface Call {
   /** Where it is, or will go on. */
   readonly address: bigint;
+  /** Of the instruction that it is in: a call, but for the innermost one. */
   readonly name: string;
   readonly line: SourceLine | undefined;
 }
@@ -74,12 +77,20 @@ export class Code {
   /** The calls that a hart is in, the innermost one first. */
   stack(hart: Hart): Call[] {
     const addresses = this.backtracer.of(hart, !this.frame(hart).stands).map(BigInt);
-    return addresses.flatMap((address, index) => {
-      // What lies in no function, or at the start of one, is no return address.
-      if (index > 0 && address === (this.functionStart(hart, address) ?? address)) return [];
-      const call = index === 0 ? address : address - 1n;
-      return [{ address, name: this.describe(hart, address), line: this.lineAt(hart, call) }];
+    // Nobody called what a program begins with; what its frame holds was there before.
+    const entry = this.functionStart(hart, this.programOn(hart)?.entry ?? -1n);
+    const outermost = addresses.findIndex((address) => this.functionStart(hart, address) === entry);
+    const calls = outermost < 0 || entry === undefined ? addresses : addresses.slice(0, outermost + 1);
+    return calls.flatMap((address, index) => {
+      if (index === 0) return [this.call(hart, address, address)];
+      const before = callBefore(readVirtual(this.machine, hart, address - 4n, 4), address);
+      return before ? [this.call(hart, address, before.address)] : [];
     });
+  }
+
+  /** A function that goes on at `address`, and is in the instruction at `pc`. */
+  private call(hart: Hart, address: bigint, pc: bigint): Call {
+    return { address, name: this.describe(hart, pc), line: this.lineAt(hart, pc) };
   }
 
   /**
