@@ -4,13 +4,13 @@
  */
 import type { Machine } from '../machine/machine.js';
 import { MSTATUS_MXR, MSTATUS_SUM, Slot } from '../rv64/csr/bits.js';
-import { lengthFromBits } from '../rv64/decode.js';
 import type { Hart } from '../rv64/hart.js';
 import { Cause, Mode } from '../rv64/trap.js';
 import { PTE_BYTES } from '../sv39/pte.js';
 import { type Access, walk } from '../sv39/walk.js';
-import { entriesFor, isTranslated, readVirtual, rootOf, type VisitedEntry } from './address-space.js';
+import { entriesFor, isTranslated, rootOf, type VisitedEntry } from './address-space.js';
 import type { Backtracer } from './backtrace.js';
+import { instructionAt } from './instructions.js';
 import type { Places } from './places.js';
 
 /** An exception that a kernel took. */
@@ -100,16 +100,9 @@ export class PostMortem {
       registers: Array.from(hart.x, (each) => BigInt.asUintN(64, each)),
       cycle: hart.cycles,
       stack: this.tracer.of(hart, false),
-      instruction: this.instructionAt(hart),
+      instruction: instructionAt(this.machine, hart, hart.pc)?.bits,
       translation: this.translate(hart, cause, value),
     };
-  }
-
-  private instructionAt(hart: Hart): number | undefined {
-    const bytes = readVirtual(this.machine, hart, hart.pc, 4);
-    if (bytes.length < 2) return undefined;
-    const low = bytes[0] | (bytes[1] << 8);
-    return lengthFromBits(low) === 2 ? low : low | (bytes[2] << 16) | (bytes[3] << 24);
   }
 
   private translate(hart: Hart, cause: bigint, value: bigint): Translated | undefined {

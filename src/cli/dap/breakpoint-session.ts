@@ -1,0 +1,111 @@
+/** The requests of the Debug Adapter Protocol that set breakpoints: at lines, functions, instructions and panics. */
+import { Source } from '@vscode/debugadapter';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { CodeAddress } from '../../debug/dap/code.js';
+import { type Point, type PointKind, Points } from '../../debug/dap/points.js';
+import type { Debuggee } from './debuggee.js';
+import { LookingSession } from './looking-session.js';
+
+export const PANIC_FILTER = { filter: 'panic', label: 'Kernel panics', default: true };
+
+export abstract class BreakpointSession extends LookingSession {
+  protected points!: Points;
+  private lastPoint = 0;
+
+  protected override begin(guest: Debuggee): void {
+    super.begin(guest);
+    this.points = new Points(guest.target.breakpoints, guest.code);
+    this.setPanicPoint(PANIC_FILTER.default);
+  }
+
+  protected override setBreakPointsRequest(
+    response: DebugProtocol.SetBreakpointsResponse,
+    { source, breakpoints = [] }: DebugProtocol.SetBreakpointsArguments,
+  ): void {
+    this.answer(response, () => {
+      const path = source.path ?? source.name ?? '';
+      const { code, sources } = this.guest;
+      return this.setPoints(path, 'breakpoint', breakpoints, ({ line }) => {
+        const wanted = this.convertClientLineToDebugger(line);
+        const found = code.placesOfLine((file) => sources.isAt(path, file), wanted);
+        const shown = { line: found ? this.convertDebuggerLineToClient(found.line) : line, source };
+        return { places: found?.addresses ?? [], shown, problem: 'no code comes from this line' };
+      });
+    });
+  }
+
+  protected override setFunctionBreakPointsRequest(
+    response: DebugProtocol.SetFunctionBreakpointsResponse,
+    { breakpoints }: DebugProtocol.SetFunctionBreakpointsArguments,
+  ): void {
+    this.answer(response, () =>
+      this.setPoints('functions', 'function breakpoint', breakpoints, ({ name }) => {
+        const places = this.guest.code.placesOfFunction(name);
+        const problem = `neither the kernel nor a user program whose file is known has a function ${name}`;
+        return { places, shown: this.shownAt(places.at(0)), problem };
+      }),
+    );
+  }
+
+  protected override setInstructionBreakpointsRequest(
+    response: DebugProtocol.SetInstructionBreakpointsResponse,
+    { breakpoints }: DebugProtocol.SetInstructionBreakpointsArguments,
+  ): void {
+    this.answer(response, () =>
+      this.setPoints('instructions', 'instruction breakpoint', breakpoints, (each) => {
+        const base = this.values.evaluate(this.hart, each.instructionReference);
+        const address = BigInt.asUintN(64, base + BigInt(each.offset ?? 0));
+        return { places: [{ address }], shown: {}, problem: '' };
+      }),
+    );
+  }
+
+  protected override setExceptionBreakPointsRequest(
+    response: DebugProtocol.SetExceptionBreakpointsResponse,
+    { filters }: DebugProtocol.SetExceptionBreakpointsArguments,
+  ): void {
+    this.answer(response, () => {
+      this.setPanicPoint(filters.includes(PANIC_FILTER.filter));
+      return undefined;
+    });
+  }
+
+  private setPanicPoint(isWanted: boolean): void {
+    const { kernel } = this.guest.code;
+    const address = isWanted ? kernel.symbols.address('panic') : undefined;
+    const id = ++this.lastPoint;
+    this.points.replace(
+      'panic',
+      address === undefined ? [] : [{ id, kind: 'exception', address, program: kernel }],
+    );
+  }
+
+  private setPoints<Wanted>(
+    group: string,
+    kind: PointKind,
+    wanted: readonly Wanted[],
+    find: (wanted: Wanted) => {
+      places: readonly (Omit<CodeAddress, 'program'> & Partial<CodeAddress>)[];
+      shown: Partial<DebugProtocol.Breakpoint>;
+      problem: string;
+    },
+  ): { breakpoints: DebugProtocol.Breakpoint[] } {
+    const points: Point[] = [];
+    const breakpoints = wanted.map((each) => {
+      const { places, shown, problem } = find(each);
+      const id = ++this.lastPoint;
+      points.push(...places.map((place) => ({ id, kind, ...place })));
+      const verified = places.length > 0;
+      return { id, verified, ...shown, ...(!verified && { message: problem }) };
+    });
+    this.points.replace(group, points);
+    return { breakpoints };
+  }
+
+  private shownAt(place: CodeAddress | undefined): Partial<DebugProtocol.Breakpoint> {
+    const line = place?.program.lines.at(Number(place.address));
+    if (line === undefined) return {};
+    const path = this.guest.sources.pathOf(line.file) ?? line.file;
+    return { line: this.convertDebuggerLineToClient(line.line), source: new Source(line.file, path) };
+  }
+}
