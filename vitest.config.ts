@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['tests/**/*.test.ts'], globalSetup: 'tests/support/build.ts', testTimeout: 60_000 },
+  test: {
+    include: ['tests/**/*.test.ts'],
+    globalSetup: 'tests/support/build.ts',
+    setupFiles: 'tests/support/breathe.ts',
+    testTimeout: 60_000,
+  },
 });
