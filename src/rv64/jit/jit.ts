@@ -50,8 +50,11 @@ const DEFAULT_BUDGET_BYTES = 256 * 1024 * 1024;
 /** So many regions are translated together, which is cheaper, unless one gets twice as hot while it waits. */
 const BATCH = 8;
 
-/** What a byte of a module takes of the host's memory, compiled twice, with what it was made from: measured. */
-const HOST_BYTES = 20;
+/**
+ * What a byte of a module takes of the host's memory, compiled twice, with what it was made from: the resident memory of
+ * a machine with 557 translations was 59 times their modules larger than that of one without.
+ */
+const HOST_BYTES = 60;
 
 const FUEL = Offset.fuel >>> 2;
 

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { Jit } from '../../../src/rv64/jit/jit.js';
 import { rows } from '../../../src/rv64/isa/index.js';
 import { encode, type Operands, type Row } from '../../../src/rv64/row.js';
+import { EDGES } from '../../support/edges.js';
 import { assemble, RAM_BASE } from '../../support/assembler.js';
 import { board, CODE, DATA, TRAP_HANDLER } from '../../support/hart.js';
 
@@ -29,18 +30,6 @@ const TEMPORARY = 31;
 const reserved = [DATA_POINTER, CODE_POINTER, INSTRUCTION, COUNTER, TEMPORARY];
 
 const BODY_LENGTH = 40;
-const EDGES = [
-  0n,
-  1n,
-  -1n,
-  2n ** 63n - 1n,
-  -(2n ** 63n),
-  2n ** 31n - 1n,
-  -(2n ** 31n),
-  0xffff_ffffn,
-  63n,
-  64n,
-];
 
 const rowByName = new Map(rows.map((row) => [row.name, row]));
 const named = (name: string): Row => rowByName.get(name)!;

@@ -7,23 +7,12 @@ import { decode } from '../../../src/rv64/decode.js';
 import { rows } from '../../../src/rv64/isa/index.js';
 import type { Row } from '../../../src/rv64/row.js';
 import { Offset } from '../../../src/rv64/state.js';
+import { EDGES } from '../../support/edges.js';
 import { RAM_BASE } from '../../support/assembler.js';
 import { CODE, DATA, DEVICE } from '../../support/hart.js';
 import { DATA_BYTES, ENDLESS_LOOP, MODES, Twins } from '../../support/twins.js';
 
 const RUNS = 40;
-const EDGES = [
-  0n,
-  1n,
-  -1n,
-  2n ** 63n - 1n,
-  -(2n ** 63n),
-  2n ** 31n - 1n,
-  -(2n ** 31n),
-  0xffff_ffffn,
-  63n,
-  64n,
-];
 
 const number = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 const value = fc.oneof(fc.constantFrom(...EDGES), number);
