@@ -1,6 +1,6 @@
 /** The package as users get it: packed, installed in an empty folder elsewhere, and used as the README says. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,10 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
+
+it('a build makes the command executable, for npx does that only where it meets a folder for the first time', () => {
+  expect(statSync(join(root, 'dist/cli/main.js')).mode & 0o111).toBe(0o111);
+});
 
 describe('the packed package', () => {
   it('boots its own image', async () => {
