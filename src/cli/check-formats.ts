@@ -38,6 +38,7 @@ export const FORMATS = {
 
 function asJson({ kernel, version, runs }: CheckReport, places: Places) {
   const event = (each: Event) => ({
+    instruction: each.instruction,
     cycle: each.cycle,
     hart: each.hart,
     process: each.process,

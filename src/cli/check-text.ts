@@ -100,8 +100,8 @@ export class TextReport {
 export const where = (place: Place): string =>
   place.file === undefined ? place.name : `${place.name} (${place.file}:${place.line})`;
 
-export function who({ hart, process, cycle }: Event): string {
+export function who({ hart, process, instruction }: Pick<Event, 'hart' | 'process' | 'instruction'>): string {
   const pid = process?.pid ? `, pid ${process.pid}` : '';
   const name = process?.name ? ` (${process.name})` : '';
-  return `hart ${hart}${pid}${name}, cycle ${cycle}`;
+  return `hart ${hart}${pid}${name}, instruction ${instruction}`;
 }

@@ -58,8 +58,11 @@ Traces:
   --trace takes terms with commas between them. "instructions", "traps",
   "syscalls", "pagetable" and "disk" choose what is shown; hart=N, mode=user,
   process=NAME, function=NAME, pc=START-END and address=START-END show less.
-  A line has the cycle, hart, mode, pc and function; an instruction that
-  accesses memory, the virtual and the physical address. Functions of user
+  A line begins with the number of instructions that all harts together had
+  executed (an interrupt taken counts as one), which findings, explanations of
+  panics and recordings go by as well; then hart, mode, pc and function, and
+  for an instruction that accesses memory the virtual and the physical address.
+  A page table's change is shown at the store that made it. Functions of user
   programs are known from the files in user/ of an xv6 tree, or from
   --user-symbols. The run ends when nobody reads the trace any more.
 ${EXIT_CODES}

@@ -42,7 +42,11 @@ export function explainPanic(
   const dead = postMortem.deadHart(places);
   const faults = dead ? postMortem.faultsOf(dead) : [];
   const event = (hart: Hart): string =>
-    who({ hart: hart.index, process: witnesses.processOn(hart), cycle: hart.cycles, stack: [] });
+    who({
+      hart: hart.index,
+      process: witnesses.processOn(hart),
+      instruction: machine.instructionCount,
+    });
   const lines = [colour.bold(`why: ${title}`), ...(dead ? [`  ${event(dead)}`] : [])];
   if (faults.length > 0) {
     lines.push(...describeFault(faults[0], witnesses));
@@ -69,7 +73,7 @@ function describeFault(fault: KernelFault, witnesses: Witnesses): string[] {
   const { places, text, colour } = witnesses;
   const [place] = places.ofStack(fault.stack);
   const lines = [
-    `  ${colour.red.bold('the first trap')}: ${describeTrap(fault.cause, fault.value)}, at cycle ${fault.cycle}`,
+    `  ${colour.red.bold('the first trap')}: ${describeTrap(fault.cause, fault.value)}, instruction ${fault.instructionCount}`,
     ...text.source(place),
   ];
   if (fault.instruction !== undefined)

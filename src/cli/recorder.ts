@@ -60,6 +60,7 @@ export class Recorder {
       input,
       end: {
         at: machine.cycles,
+        instructions: machine.instructionCount,
         byGuest: machine.moment.turn >= 0,
         exitCode,
         parts: Object.fromEntries(machine.fingerprint()),

@@ -8,11 +8,11 @@ import { z } from 'zod';
 import { BadInputError } from '../machine/errors.js';
 
 /** Changes whenever the meaning of a recording does. */
-const VERSION = 1;
+const VERSION = 2;
 const FORMAT = 'rvemu recording';
 
 const bytes = z.base64().transform((text): Uint8Array => new Uint8Array(Buffer.from(text, 'base64')));
-const cycle = z.number().int().nonnegative();
+const count = z.number().int().nonnegative();
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
 const shape = z.object({
@@ -22,7 +22,7 @@ const shape = z.object({
   kernel: z.object({ path: z.string(), sha256: digest }),
   /** With what the sectors held that the run wrote to, for the image may have been written since. */
   disk: z
-    .object({ path: z.string(), sha256: digest, overwritten: z.array(z.tuple([cycle, bytes])) })
+    .object({ path: z.string(), sha256: digest, overwritten: z.array(z.tuple([count, bytes])) })
     .optional(),
   machine: z.object({
     harts: z.number(),
@@ -31,9 +31,11 @@ const shape = z.object({
     virtio: z.enum(['auto', 'legacy', 'modern']),
     strictTlb: z.boolean(),
   }),
-  input: z.array(z.object({ at: cycle, bytes })),
+  /** With the instructions that the harts had executed by then. */
+  input: z.array(z.object({ at: count, instructions: count, bytes })),
   end: z.object({
-    at: cycle,
+    at: count,
+    instructions: count,
     /** Whether the guest ended the run itself, in the middle of a round of slices. */
     byGuest: z.boolean(),
     exitCode: z.number(),

@@ -54,9 +54,10 @@ export async function replay(
     startTrace(machine, kernel, kernelPath ?? recording.kernel.path, { ...options, trace: options.trace });
   }
   const finish = watch(machine, kernel, recording, kernelPath ?? recording.kernel.path);
-  run(machine, recording, () => process.stdout.write(Uint8Array.from(printed.splice(0))));
+  const print = (): void => void process.stdout.write(Uint8Array.from(printed.splice(0)));
+  const divergence = run(machine, recording, print);
   finish();
-  return verdict(machine, recording);
+  return verdict(machine, recording, divergence);
 }
 
 function kernelOf({ kernel }: Recording, named: string | undefined, path: string): Uint8Array {
@@ -100,36 +101,42 @@ function watch(machine: Machine, kernel: Uint8Array, recording: Recording, kerne
   return () => checker.searchLostFrames();
 }
 
-function run(machine: Machine, { input, end }: Recording, print: () => void): void {
+/** Returns, in words, at which of the inputs the run was first seen to be another one. */
+function run(machine: Machine, { input, end }: Recording, print: () => void): string | undefined {
+  let divergence: string | undefined;
   const runTo = (cycles: number): void => {
     while (machine.cycles < cycles && machine.moment.turn < 0) {
       machine.runTo({ completed: Math.min(cycles, machine.cycles + SLICE_CYCLES), turn: -1, steps: 0 });
       print();
     }
   };
-  for (const { at, bytes } of input) {
+  for (const { at, instructions, bytes } of input) {
     runTo(at);
+    const executed = machine.instructionCount;
+    if (executed !== instructions)
+      divergence ??= `at cycle ${at}, when ${JSON.stringify(Buffer.from(bytes).toString())} is typed, ${executed} instructions were executed instead of ${instructions}`;
     machine.type(bytes);
   }
   runTo(end.at);
   if (end.byGuest) machine.run(1);
   print();
+  return divergence;
 }
 
-function verdict(machine: Machine, { end, rvemu }: Recording): number {
+function verdict(machine: Machine, { end, rvemu }: Recording, divergence: string | undefined): number {
   const now = machine.fingerprint();
   const names = [...new Set([...Object.keys(end.parts), ...now.keys()])];
   const differing = names.filter((name) => now.get(name) !== end.parts[name]);
   if (differing.length === 0) {
-    say(`replayed ${end.at} cycles, the same to the bit; the run ended with exit code ${end.exitCode}`);
+    say(
+      `replayed ${end.instructions} instructions, the same to the bit; the run ended with exit code ${end.exitCode}`,
+    );
     return EXIT.done;
   }
   const more = differing.length > MAXIMUM_PARTS ? ` and ${differing.length - MAXIMUM_PARTS} more` : '';
   const version = packageVersion() === rvemu ? '' : `; it was recorded by rvemu ${rvemu}`;
   const parts = differing.slice(0, MAXIMUM_PARTS).join(', ');
-  say(
-    `the run came out differently: after ${machine.cycles} cycles, other state in ${parts}${more}${version}`,
-    'error',
-  );
+  const since = divergence ?? `after ${machine.instructionCount} instructions instead of ${end.instructions}`;
+  say(`the run came out differently: ${since}; in the end other state in ${parts}${more}${version}`, 'error');
   return EXIT_DIFFERENT;
 }

@@ -5,7 +5,6 @@ import type { ProgramFile } from '../debug/programs.js';
 import { Tracer } from '../debug/trace.js';
 import { hex } from '../machine/hex.js';
 import type { Machine } from '../machine/machine.js';
-import type { Hart } from '../rv64/hart.js';
 import { Guest } from '../xv6/guest.js';
 import { Probes } from '../xv6/probes.js';
 import { describeEntry } from '../xv6/table-rules.js';
@@ -28,7 +27,10 @@ export function startTrace(
   const tracer = new Tracer(machine, trace, (line) => process.stderr.write(line + '\n'), {
     kernel,
     programs: [...userSymbols.map(programAt), ...programsBeside(kernelPath)],
-    processOn: (hart) => guest.processOn(hart),
+    processOn: (hart) => {
+      const process = guest.processOn(hart);
+      return process && { ...process, address: guest.processAddress(hart)! };
+    },
   });
   if (tracer.shows('pagetable')) tracePageTables(guest, tracer);
 }
@@ -48,38 +50,32 @@ export const programAt = (path: string): ProgramFile => ({
 
 /** Tables are known from the first call that names their root, and forgotten when their frames are freed. */
 function tracePageTables(guest: Guest, tracer: Tracer): void {
-  let hart: Hart | undefined;
+  /** For what the last store changed. */
+  let write: ((text: string) => void) | undefined;
   const tables = new Tables(
     guest,
     (change) => {
-      if (hart && change.event) tracer.line(hart, describeChange(change));
+      if (change.event) write?.(describeChange(change));
     },
-    (each) => ({ cycle: each.cycles, hart: each.index, process: undefined, stack: [] }),
+    (hart) => ({ ...NOWHERE, hart: hart.index }),
   );
-  const probes = new Probes(guest);
-  const look = (each: Hart): void => {
-    hart = each;
+  tables.onStore = (hart) => {
     tables.update();
+    write = hart && tracer.lineAt(hart);
+    if (hart) tracer.afterInstruction(hart, () => tables.update());
   };
+  const probes = new Probes(guest);
   for (const role of ['walk', 'mappages'] as const) {
-    probes.on(role, {
-      enter: (call, each) => {
-        look(each);
-        tables.adopt(call.arguments[0]);
-      },
-      leave: (_, each) => look(each),
-    });
+    probes.on(role, { enter: (call) => tables.adopt(call.arguments[0]) });
   }
-  probes.on('kfree', {
-    enter: (call, each) => {
-      look(each);
-      tables.drop(call.arguments[0]);
-    },
-  });
+  probes.on('kfree', { enter: (call) => tables.drop(call.arguments[0]) });
   probes.attach();
 }
 
-function describeChange({ page, at, address, before, after, event }: EntryChange): string {
+/** Events are not told: a line has its store's place. */
+const NOWHERE = { instruction: 0, cycle: 0, process: undefined, stack: [] } as const;
+
+function describeChange({ page, at, address, before, after }: EntryChange): string {
   const where = `table ${hex(page.root)}, level ${page.level}, for ${hex(address)}`;
-  return `pagetable: ${where}: ${describeEntry(before)} -> ${describeEntry(after)} at ${hex(at)}, cycle ${event!.cycle}`;
+  return `pagetable: ${where}: ${describeEntry(before)} -> ${describeEntry(after)} at ${hex(at)}`;
 }

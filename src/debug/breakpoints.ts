@@ -19,6 +19,7 @@ export class Breakpoints {
   private readonly probed = new Set<bigint>();
   /** The steps that each hart had made when it was told to go on, whatever breakpoint it stands at. */
   private readonly passing = new Map<Hart, number>();
+  private stopListening = (): void => {};
 
   /** `onHit` is told of a hart that is about to execute the instruction at a breakpoint; true to hold it there. */
   constructor(
@@ -37,7 +38,8 @@ export class Breakpoints {
     }
     this.pages.set(pageOf(virtual), new Set());
     // Pages that are being executed already are to be told, too.
-    this.machine.listenToFetches((page, place) => this.find(page, place));
+    this.stopListening();
+    this.stopListening = this.machine.listenToFetches((page, place) => this.find(page, place));
   }
 
   /** Its probes stay until `tidy`: debuggers take breakpoints away at each stop, and set the same ones again. */
@@ -63,7 +65,7 @@ export class Breakpoints {
       this.machine.clearProbe(physical);
       this.probed.delete(physical);
     }
-    if (this.active.size === 0) this.machine.listenToFetches(undefined);
+    if (this.active.size === 0) this.stopListening();
   }
 
   /** Lets a hart execute the instruction it is at, even if it is at a breakpoint. */

@@ -21,7 +21,8 @@ export interface KernelFault {
   readonly value: bigint;
   /** x0 to x31, unsigned. */
   readonly registers: readonly bigint[];
-  readonly cycle: number;
+  /** Instructions that all harts had executed. */
+  readonly instructionCount: number;
   /** The pc, then return addresses outwards. */
   readonly stack: readonly number[];
   /** The instruction; undefined where it could not be fetched. */
@@ -98,7 +99,7 @@ export class PostMortem {
       cause,
       value: BigInt.asUintN(64, value),
       registers: Array.from(hart.x, (each) => BigInt.asUintN(64, each)),
-      cycle: hart.cycles,
+      instructionCount: this.machine.instructionCount,
       stack: this.tracer.of(hart, false),
       instruction: instructionAt(this.machine, hart, hart.pc)?.bits,
       translation: this.translate(hart, cause, value),

@@ -73,29 +73,26 @@ export class Programs {
     return this.known.get(key);
   }
 
-  /** Whether some program has this symbol. */
-  has(symbol: string): boolean {
-    return this.programs.some(({ symbols }) => symbols.address(symbol) !== undefined);
+  /** Where the function of this name lies in the programs that have one. */
+  rangesOf(name: string): Map<Program, { start: bigint; end: bigint }[]> {
+    const found = this.programs.map((program) => [program, program.symbols.rangesOf(name)] as const);
+    return new Map(found.filter(([, ranges]) => ranges.length > 0));
   }
 
   /** An address as people read it: `kfree+0x12`, and with its program, `sh:main+0x4`, in user mode. */
   describe(hart: Hart, address: bigint): string {
     const program = this.on(hart);
     if (program?.symbols.nameAt(address)) return `${program.name}:${program.symbols.describe(address)}`;
-    const place = this.inKernel(hart, address);
+    const place = this.kernelPlace(hart, address);
     const name = place === undefined ? undefined : this.machine.symbols.describe(place);
     return name ?? `0x${BigInt.asUintN(64, address).toString(16)}`;
   }
 
-  /** The name of the function that an address lies in. */
-  functionAt(hart: Hart, address: bigint): string | undefined {
-    const place = this.inKernel(hart, address);
-    const found = this.on(hart)?.symbols.nameAt(address);
-    return (found ?? (place === undefined ? undefined : this.machine.symbols.nameAt(place)))?.name;
-  }
-
-  /** The address as the kernel's symbols have it: another one where its code is mapped elsewhere, as a trampoline is. */
-  private inKernel(hart: Hart, address: bigint): bigint | undefined {
+  /**
+   * The address as the kernel's symbols have it: another one where its code is mapped elsewhere, as a trampoline is.
+   * Undefined for one that is not the kernel's.
+   */
+  kernelPlace(hart: Hart, address: bigint): bigint | undefined {
     const { symbols } = this.machine;
     if (hart.mode !== Mode.User && symbols.nameAt(address)) return address;
     if (address < HIGH) return undefined;

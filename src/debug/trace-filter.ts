@@ -34,11 +34,19 @@ export interface Range {
   readonly end: bigint;
 }
 
+/** Where instructions lie. */
+export interface CodePlaces {
+  /** Physical addresses, in RAM. */
+  readonly physical: readonly Range[];
+  /** Virtual addresses, in whichever address space. */
+  readonly virtual: readonly Range[];
+}
+
 export interface TraceFilter {
   readonly kinds: ReadonlySet<TraceKind>;
   readonly passes: Condition;
-  /** Where the instructions that pass lie, if that is in the kernel, which is mapped in place. */
-  readonly kernelCode?: Range;
+  /** Where the instructions that pass lie; undefined where they may lie anywhere. */
+  readonly code?: CodePlaces;
   /** Whether only instructions in user mode pass. */
   readonly isUserOnly: boolean;
 }
@@ -53,12 +61,12 @@ export interface TraceContext {
 /** What a term that restricts asks of a hart. */
 interface Term {
   readonly passes: Condition;
-  readonly kernelCode?: Range;
+  readonly code?: CodePlaces;
   readonly isUserOnly?: boolean;
 }
 
-/** A function of the kernel that says it is longer is not watched instruction by instruction. */
-const LONGEST_WATCHED_BYTES = 0x1_0000n;
+/** More code than this is not watched instruction by instruction. */
+const MOST_WATCHED_BYTES = 0x1_0000n;
 
 /** Throws BadInputError for a filter it cannot read. */
 export function parseFilter(text: string, context: TraceContext): TraceFilter {
@@ -69,7 +77,7 @@ export function parseFilter(text: string, context: TraceContext): TraceFilter {
   return {
     kinds: new Set(kinds.length === 0 ? ['instructions'] : kinds),
     passes: (hart) => terms.every(({ passes }) => passes(hart)),
-    kernelCode: terms.find(({ kernelCode }) => kernelCode)?.kernelCode,
+    code: terms.find(({ code }) => code)?.code,
     isUserOnly: terms.some(({ isUserOnly }) => isUserOnly),
   };
 }
@@ -87,8 +95,7 @@ function parseTerm(term: string, context: TraceContext): Term {
   const [, low, high] = /^(?:0x)?([0-9a-f]+)-(?:0x)?([0-9a-f]+)$/i.exec(value ?? '') ?? [];
   const range = low === undefined ? undefined : { start: BigInt(`0x${low}`), end: BigInt(`0x${high}`) };
   if (range && name === 'pc') {
-    const kernelCode = isWatchable(range, context) ? range : undefined;
-    return { passes: (hart) => isIn(range, BigInt.asUintN(64, hart.pc)), kernelCode };
+    return { passes: (hart) => isIn(range, BigInt.asUintN(64, hart.pc)), code: watchable([], [range]) };
   }
   if (range && name === 'address') {
     return { passes: (hart) => isIn(range, accessOf(hart) ?? -1n) };
@@ -99,26 +106,26 @@ function parseTerm(term: string, context: TraceContext): Term {
   );
 }
 
-function inFunction(name: string, context: TraceContext): Term {
-  const { machine, programs } = context;
-  const start = machine.symbols.address(name);
-  const isUsers = programs.has(name);
-  if (start === undefined && !isUsers)
+function inFunction(name: string, { machine, programs }: TraceContext): Term {
+  const kernel = machine.symbols.rangesOf(name);
+  const users = programs.rangesOf(name);
+  if (kernel.length === 0 && users.size === 0)
     throw new BadInputError(
       `--trace function=${name}: neither the kernel nor a user program that is known has a symbol ${name}`,
     );
-  const passes: Condition = (hart) => programs.functionAt(hart, hart.pc) === name;
-  if (start === undefined) return { passes, isUserOnly: true };
-  let end = start;
-  const isInside = (address: bigint): boolean => machine.symbols.nameAt(address)?.name === name;
-  while (isInside(end) && end - start <= LONGEST_WATCHED_BYTES) end += 2n;
-  const kernelCode = !isUsers && isWatchable({ start, end }, context) ? { start, end } : undefined;
-  return { passes, kernelCode };
+  const passes: Condition = (hart) => {
+    const place = programs.kernelPlace(hart, hart.pc);
+    if (place !== undefined) return kernel.some((range) => isIn(range, place));
+    const program = programs.on(hart);
+    return program !== undefined && (users.get(program)?.some((range) => isIn(range, hart.pc)) ?? false);
+  };
+  return { passes, code: watchable(kernel, [...users.values()].flat()), isUserOnly: kernel.length === 0 };
 }
 
 const isIn = ({ start, end }: Range, address: bigint): boolean => address >= start && address < end;
 
-const isWatchable = ({ start, end }: Range, { machine }: TraceContext): boolean =>
-  end > start &&
-  end - start <= LONGEST_WATCHED_BYTES &&
-  machine.readMemory(start, Number(end - start)) !== undefined;
+/** These places, unless there is more than can be watched. */
+function watchable(physical: readonly Range[], virtual: readonly Range[]): CodePlaces | undefined {
+  const bytes = [...physical, ...virtual].reduce((sum, { start, end }) => sum + end - start, 0n);
+  return bytes <= MOST_WATCHED_BYTES ? { physical, virtual } : undefined;
+}

@@ -7,14 +7,29 @@ import { disassemble } from '../rv64/disassemble.js';
 import type { Hart, Observer } from '../rv64/hart.js';
 import { Cause, Mode, MODE_NAMES } from '../rv64/trap.js';
 import { physicalAddress } from './address-space.js';
+import { Breakpoints } from './breakpoints.js';
 import { accessOf } from './memory-operand.js';
 import { type ProgramFile, Programs } from './programs.js';
 import { callNames, SystemCall } from './syscalls.js';
-import { parseFilter, type TraceFilter, type TraceKind } from './trace-filter.js';
+import {
+  type CodePlaces,
+  parseFilter,
+  type Range,
+  type TraceFilter,
+  type TraceKind,
+} from './trace-filter.js';
 
 const RESULT = 10;
 /** Columns that a function's name takes. */
 const NAME_WIDTH = 24;
+
+export interface TracedProcess {
+  /** 0 where it is not known. */
+  readonly pid: number;
+  readonly name: string;
+  /** Tells it from all others, at any time. */
+  readonly address: number;
+}
 
 /** What a tracer is told of the guest besides what it sees itself. */
 export interface TracedGuest {
@@ -23,7 +38,7 @@ export interface TracedGuest {
   /** The user programs whose ELF files are there. */
   readonly programs?: readonly ProgramFile[];
   /** The process that a hart runs, where the kernel's processes were found. */
-  readonly processOn?: (hart: Hart) => { readonly pid: number; readonly name: string } | undefined;
+  readonly processOn?: (hart: Hart) => TracedProcess | undefined;
 }
 
 export class Tracer {
@@ -46,11 +61,17 @@ export class Tracer {
     this.filter = parseFilter(filter, { machine, programs: this.programs, nameOf });
     const names = callNames(machine, readElf(kernel).symbols);
     for (const hart of machine.harts) hart.observer = this.observerOf(hart, names);
-    const { kernelCode } = this.filter;
-    for (let at = kernelCode?.start; at !== undefined && at < kernelCode!.end; at += 2n) {
-      if (this.shows('instructions')) machine.setProbe(at, (hart) => this.instruction(hart));
-    }
+    if (this.shows('instructions') && this.filter.code) this.watch(this.filter.code);
     if (this.shows('disk')) machine.onDiskRequest = (request, hart) => this.disk(request, hart);
+  }
+
+  /** Has each instruction at these places shown, and everything else run at full speed. */
+  private watch({ physical, virtual }: CodePlaces): void {
+    const { machine } = this;
+    const show = (hart: Hart): void => this.instruction(hart);
+    for (const address of addressesIn(physical)) machine.setProbe(address, show);
+    const points = new Breakpoints(machine, (hart) => (show(hart), false));
+    for (const address of addressesIn(virtual)) points.add(address);
   }
 
   /**
@@ -58,9 +79,9 @@ export class Tracer {
    * where no others pass.
    */
   private observerOf(hart: Hart, names: ReadonlyMap<number, string>): Observer {
-    const { kernelCode, isUserOnly } = this.filter;
+    const { code, isUserOnly } = this.filter;
     const instruction = (each: Hart): void => this.instruction(each);
-    const isTold = this.shows('instructions') && kernelCode === undefined;
+    const isTold = this.shows('instructions') && code === undefined;
     const observer: Observer = {
       instruction: isTold && !isUserOnly ? instruction : undefined,
       trap: (each, cause, value) => {
@@ -84,7 +105,26 @@ export class Tracer {
 
   /** Writes a line about what `hart` does, if the filter lets it through. */
   line(hart: Hart, text: string): void {
-    if (this.filter.passes(hart)) this.write(`${this.start(hart)} ${text}`);
+    this.lineAt(hart)?.(text);
+  }
+
+  /** What writes a line about where `hart` is now; undefined if the filter lets none through. */
+  lineAt(hart: Hart): ((text: string) => void) | undefined {
+    if (!this.filter.passes(hart)) return undefined;
+    const start = this.start(hart);
+    return (text) => this.write(`${start} ${text}`);
+  }
+
+  /** Has `action` called when `hart` is done with the instruction that it executes just now. */
+  afterInstruction(hart: Hart, action: () => void): void {
+    const observer = hart.observer!;
+    const { instruction } = observer;
+    observer.instruction = (each) => {
+      observer.instruction = instruction;
+      action();
+      instruction?.(each);
+    };
+    hart.leave();
   }
 
   private start(hart: Hart): string {
@@ -92,7 +132,7 @@ export class Tracer {
   }
 
   private when(hart: Hart): string {
-    return `${hart.cycles}`.padStart(12) + ` ${hart.index} ${MODE_NAMES[hart.mode][0]}`;
+    return `${this.machine.instructionCount}`.padStart(12) + ` ${hart.index} ${MODE_NAMES[hart.mode][0]}`;
   }
 
   private place(hart: Hart): string {
@@ -135,18 +175,24 @@ export class Tracer {
   }
 
   private keyOf(hart: Hart): number {
-    return this.processOn(hart)?.pid ?? -hart.index;
+    return this.processOn(hart)?.address ?? -hart.index;
   }
 
   private who(hart: Hart): string {
     const process = this.processOn(hart);
-    return process === undefined ? '' : `${process.name} (${process.pid}): `;
+    if (process === undefined) return '';
+    return process.pid === 0 ? `${process.name}: ` : `${process.name} (${process.pid}): `;
   }
 
   private disk({ kind, sector, bytes, isDone }: DiskRequest, hart: Hart | undefined): void {
     if (hart === undefined) return;
     this.line(hart, `disk: ${kind} sector ${sector}, ${bytes} bytes${isDone ? '' : ': failed'}`);
   }
+}
+
+/** Where instructions can begin. */
+function* addressesIn(ranges: readonly Range[]): Generator<bigint> {
+  for (const { start, end } of ranges) for (let at = start; at < end; at += 2n) yield at;
 }
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;

@@ -2,5 +2,7 @@
 export interface InputEntry {
   /** Cycles that all harts had completed (`Machine.cycles`) when it was typed. */
   readonly at: number;
+  /** Instructions that they had executed (`Machine.instructionCount`), by which two runs can be told to be the same so far. */
+  readonly instructions: number;
   readonly bytes: Uint8Array;
 }

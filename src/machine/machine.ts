@@ -61,6 +61,9 @@ export interface MachineOptions {
 /** Called before a store (or load) of `bytes` bytes; it may look at everything and change nothing. */
 export type FrameWatcher = (physicalAddress: bigint, bytes: number, hart: Hart | undefined) => void;
 
+/** Called with the number of a virtual page, and the physical address of the page where it lies. */
+export type FetchListener = (page: number, place: bigint) => void;
+
 /** Why `run` returned. */
 export type Stop =
   /** The time that was asked for has passed. */
@@ -133,6 +136,7 @@ export class Machine {
   private readonly jit: Jit | undefined;
   private readonly random: Random;
   private readonly afterWatchedStore: () => void;
+  private readonly fetchListeners = new Set<FetchListener>();
   /** The hart that executes just now; undefined between slices. */
   private running: Hart | undefined;
   /** Cycles that all harts have completed. */
@@ -200,10 +204,18 @@ export class Machine {
     return this.running?.cycles ?? this.completed;
   }
 
+  /**
+   * Instructions that all harts have executed since reset, whether they retired or trapped; an interrupt taken counts as
+   * one. Idle time does not count, so of two things that happen the later one has the higher count, on whichever hart.
+   */
+  get instructionCount(): number {
+    return this.harts.reduce((sum, hart) => sum + hart.steps, 0);
+  }
+
   /** Types at the guest's serial port. Nothing is lost, however long the guest takes to read it. */
   type(input: string | Uint8Array): void {
     const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input;
-    this.onInput?.({ at: this.cycles, bytes: new Uint8Array(bytes) });
+    this.onInput?.({ at: this.cycles, instructions: this.instructionCount, bytes: new Uint8Array(bytes) });
     this.uart.receive(bytes);
   }
 
@@ -362,12 +374,19 @@ export class Machine {
 
   /**
    * Has `listener` told of each virtual page that a hart executes, by its number, and of the physical address where it
-   * lies, now and when that may have changed. There is one listener at most; undefined for none.
+   * lies, now and when that may have changed. Returns what ends it.
    */
-  listenToFetches(listener: ((page: number, place: bigint) => void) | undefined): void {
-    this.frames.onFetch =
-      listener && ((page, frame) => listener(page, BigInt(RAM_BASE + frame * PAGE_BYTES)));
-    this.frames.tlb.flush();
+  listenToFetches(listener: FetchListener): () => void {
+    const { frames, fetchListeners } = this;
+    fetchListeners.add(listener);
+    frames.onFetch = (page, frame) => {
+      for (const each of fetchListeners) each(page, BigInt(RAM_BASE + frame * PAGE_BYTES));
+    };
+    frames.tlb.flush();
+    return () => {
+      fetchListeners.delete(listener);
+      if (fetchListeners.size === 0) frames.onFetch = undefined;
+    };
   }
 
   /**

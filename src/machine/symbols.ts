@@ -44,6 +44,19 @@ export class SymbolTable {
     return this.byName.get(name)?.address;
   }
 
+  /**
+   * Where the code or data of this name lies: in one piece, or in several where a compiler made clones or split off a part.
+   * A name that shares its place with another has that place, too.
+   */
+  rangesOf(name: string): { start: bigint; end: bigint }[] {
+    const address = this.address(name);
+    return this.ranges.flatMap(({ start, end, symbol }, index) => {
+      if (sourceName(symbol.name) !== name && start !== address) return [];
+      const next = this.ranges[index + 1]?.start ?? end;
+      return [{ start, end: next < end ? next : end }];
+    });
+  }
+
   /** What lies at an address, by its name in the source, and how far into it the address is. */
   nameAt(address: bigint): { name: string; offset: number } | undefined {
     const unsigned = BigInt.asUintN(64, address);

@@ -6,7 +6,9 @@ import type { RuleId } from './rules.js';
 
 /** Something that happened at an instruction of the guest. */
 export interface Event {
-  /** Instructions of one hart since reset, idle ones included: the machine's virtual time. */
+  /** Instructions that all harts had executed: see Machine.instructionCount. */
+  readonly instruction: number;
+  /** Virtual time: cycles of one hart since reset, idle ones included. */
   readonly cycle: number;
   readonly hart: number;
   /** Undefined in the scheduler, and in a kernel whose processes were not found. */
@@ -59,6 +61,7 @@ export class Reporter {
 
   eventOf(hart: Hart, atEntry: boolean): Event {
     return {
+      instruction: this.guest.machine.instructionCount,
       cycle: hart.cycles,
       hart: hart.index,
       process: this.guest.processOn(hart),

@@ -138,7 +138,7 @@ export class FrameRules {
       { what: 'freed', event: this.freed[index] },
     ];
     const known = events.filter((each): each is { what: string; event: Event } => each.event !== undefined);
-    return known.sort((a, b) => a.event.cycle - b.event.cycle);
+    return known.sort((a, b) => a.event.instruction - b.event.instruction);
   }
 
   private indexOf(frame: number): number {

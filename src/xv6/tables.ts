@@ -57,6 +57,9 @@ export class Tables {
   /** The store that was described last. */
   private last: { readonly pc: bigint; readonly stackPointer: bigint; readonly event: Event } | undefined;
 
+  /** Called before each store to a page of a table, with the hart that stores, if one does. */
+  onStore: (hart: Hart | undefined) => void = () => {};
+
   /** `onChange` hears of every entry that is no longer as it was; `eventOf` describes a store as it happens. */
   constructor(
     private readonly guest: Guest,
@@ -113,6 +116,7 @@ export class Tables {
     const page = { frame, root, level, base, entries: new BigUint64Array(ENTRIES_PER_TABLE) };
     this.pages.set(frame, page);
     this.guest.machine.watchFrame(BigInt(frame), (address, bytes, hart) => {
+      this.onStore(hart);
       const event = hart && this.describeStore(hart);
       const first = Number(address) - (Number(address) % PTE_BYTES);
       for (let at = first; at < Number(address) + bytes; at += PTE_BYTES) this.dirty.set(at, event);
@@ -130,7 +134,9 @@ export class Tables {
       last.pc === pc &&
       last.stackPointer === stackPointer &&
       hart.cycles - last.event.cycle < LOOP_CYCLES;
-    const event = isRepeat ? { ...last.event, cycle: hart.cycles } : this.eventOf(hart);
+    const event = isRepeat
+      ? { ...last.event, cycle: hart.cycles, instruction: this.guest.machine.instructionCount }
+      : this.eventOf(hart);
     this.last = { pc, stackPointer, event };
     return event;
   }

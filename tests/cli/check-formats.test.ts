@@ -16,7 +16,7 @@ const rules = Object.keys(RULES);
 const finding: Finding = {
   rule: 'frame-freed-twice',
   message: 'kfree of 0x87ffc000 <twice>, 100 %',
-  event: { cycle: 42, hart: 1, process: { pid: 3, name: 'sh' }, stack: [0x8000_0024] },
+  event: { instruction: 40, cycle: 42, hart: 1, process: { pid: 3, name: 'sh' }, stack: [0x8000_0024] },
   root: 0x87ff_f000,
   path: [],
   count: 2,

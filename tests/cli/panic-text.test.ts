@@ -48,8 +48,8 @@ const atCallOf =
 describe('a panic is explained', () => {
   it('by the trap that led to it: instruction, line, address, walk and callers', () => {
     const text = explain(withFault(14));
-    expect(text).toMatch(/^why: the title\n {2}hart 0, pid 2 \(sh\), cycle \d+\n/);
-    expect(text).toContain('the first trap: store/AMO page fault, at cycle');
+    expect(text).toMatch(/^why: the title\n {2}hart 0, pid 2 \(sh\), instruction \d+\n/);
+    expect(text).toContain('the first trap: store/AMO page fault, instruction');
     expect(text).toMatch(/--> memmove\+0x58 \(.*kernel\/string.c:\d+\)/);
     expect(text).toContain('instruction: sb a4, -1(a5)');
     expect(text).toContain('stval is a null pointer');
@@ -84,13 +84,13 @@ describe('a panic is explained', () => {
   });
 
   it('by the past of the frame with the table that ended the walk, where it is known', () => {
-    const event = { cycle: 5, hart: 0, process: undefined, stack: [] };
+    const event = { instruction: 4, cycle: 5, hart: 0, process: undefined, stack: [] };
     const asked: number[] = [];
     const text = explain(withFault(14), (physical) => {
       asked.push(physical);
       return [{ what: 'freed', event }];
     });
     expect(asked[0] % 8).toBe(0);
-    expect(text).toContain('the frame of that table was freed: hart 0, cycle 5');
+    expect(text).toContain('the frame of that table was freed: hart 0, instruction 4');
   });
 });

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { decodeRecording, encodeRecording } from '../../src/cli/recording.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'rvemu-'));
@@ -66,7 +67,7 @@ describe('a recorded run', () => {
     const { exitCode, output, errors } = await rvemu(['replay', 'r']);
     expect(output).toBe(recorded.output);
     expect(errors).toMatch(
-      /^rvemu: replayed \d+ cycles, the same to the bit; the run ended with exit code 0\n$/,
+      /^rvemu: replayed \d+ instructions, the same to the bit; the run ended with exit code 0\n$/,
     );
     expect(exitCode).toBe(0);
   });
@@ -91,15 +92,29 @@ describe('a recorded run', () => {
     expect([kernel.exitCode, disk.exitCode]).toEqual([2, 2]);
   });
 
+  it('that comes out differently is told of with when that was first seen, and in what', async () => {
+    const recording = decodeRecording(readFileSync(at('r')), 'r');
+    const { seed } = recording.machine;
+    writeFileSync(
+      at('s'),
+      encodeRecording({ ...recording, machine: { ...recording.machine, seed: seed + 1 } }),
+    );
+    const { exitCode, errors } = await rvemu(['replay', 's']);
+    expect(errors).toMatch(
+      /^rvemu: the run came out differently: at cycle \d+, when "echo one > f\\n" is typed, \d+ instructions were executed instead of \d+; in the end other state in \S+.*\n$/,
+    );
+    expect(exitCode).toBe(1);
+  });
+
   it('is refused with one sentence when a bit of it was lost', async () => {
     const whole = readFileSync(at('r'));
     const broken = Uint8Array.from(whole);
     broken[whole.length >> 1] ^= 4;
-    const version = Buffer.concat([Buffer.from('rvemu recording 2'), whole.subarray(17)]);
+    const version = Buffer.concat([Buffer.from('rvemu recording 1'), whole.subarray(17)]);
     for (const [contents, message] of [
       [broken, /^rvemu: recording b is damaged: .*\n$/],
       [whole.subarray(0, 50), /^rvemu: recording b is damaged: .*\n$/],
-      [version, /^rvemu: b is a recording of version 2, and this rvemu reads version 1; .*\n$/],
+      [version, /^rvemu: b is a recording of version 1, and this rvemu reads version 2; .*\n$/],
       [Buffer.from('ls'), /^rvemu: b is no recording; .*\n$/],
     ] as const) {
       writeFileSync(at('b'), contents);
@@ -139,7 +154,7 @@ describe('a check', () => {
       'the run with seed 0 is recorded; "rvemu replay check.rvemu" runs it again',
     );
     const { exitCode, errors } = await rvemu(['replay', 'check.rvemu']);
-    expect(errors).toMatch(/error\[bad-free\]: .*replayed \d+ cycles, the same to the bit/s);
+    expect(errors).toMatch(/error\[bad-free\]: .*replayed \d+ instructions, the same to the bit/s);
     expect(exitCode).toBe(0);
   });
 

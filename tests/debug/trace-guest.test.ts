@@ -5,10 +5,12 @@ import { readVirtual } from '../../src/debug/address-space.js';
 import { callNames } from '../../src/debug/syscalls.js';
 import { Tracer } from '../../src/debug/trace.js';
 import { readElf } from '../../src/machine/elf.js';
+import type { Hart } from '../../src/rv64/hart.js';
 import { Mode } from '../../src/rv64/trap.js';
 import { Guest } from '../../src/xv6/guest.js';
 import { buildElf } from '../support/elf.js';
 import { bootImage, kernelElf, runUntil } from '../support/images.js';
+import { Running, RVEMU } from '../support/process.js';
 
 /** The lines of a filter, from the first prompt to the one after a command. */
 function traced(
@@ -19,7 +21,10 @@ function traced(
   const { machine, text } = bootImage();
   const guest = new Guest(machine, kernelElf);
   const lines: string[] = [];
-  const processOn = guest.processOn.bind(guest);
+  const processOn = (hart: Hart) => {
+    const process = guest.processOn(hart);
+    return process && { ...process, address: guest.processAddress(hart)! };
+  };
   new Tracer(machine, filter, (line) => lines.push(line.trim().replace(/ +/g, ' ')), {
     kernel: kernelElf,
     programs,
@@ -50,6 +55,7 @@ describe('a trace of system calls', () => {
   const { lines, machine } = traced('syscalls', 'echo hi');
 
   it('shows them as they return, with their arguments in words', () => {
+    expect(lines.join('\n')).toMatch(/init(| \(1\)): fork\(\) = 2/);
     expect(lines.join('\n')).toMatch(/sh \(2\): read\(0, "h", 1\) = 1/);
     expect(lines.join('\n')).toMatch(/echo \(\d\): exec\("echo", \["echo", "hi"\]\) = /);
     expect(lines.join('\n')).toMatch(/echo \(\d\): write\(1, "hi.*", \d\) = \d/);
@@ -100,6 +106,25 @@ describe('a trace', () => {
     const first = lines.filter((line) => line.includes('shell:first_function'));
     expect(first.length).toBeGreaterThan(0);
   });
+
+  it('shows a function that only a user program has, and has harts told of no other instruction', () => {
+    const elf = buildElf({
+      entry: 0n,
+      segments: [{ address: 0n, data: codeOfShell() }],
+      symbols: [{ name: 'first_function', address: 0n, size: 0x40n, type: 2, global: true }],
+    });
+    const { lines, machine } = traced('function=first_function', 'x', [{ name: 'sh', contents: elf }]);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.every((line) => /^\d+ 0 u 0{14}[0-3]\w sh:first_function/.test(line))).toBe(true);
+    expect(machine.harts[0].observer!.instruction).toBeUndefined();
+  });
+
+  it('shows a function by either of the two names of its place, and has harts told of no other instruction', () => {
+    const { lines, machine } = traced('function=user_vector', 'x');
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines).toEqual(traced('function=trampoline', 'x').lines);
+    expect(machine.harts[0].observer!.instruction).toBeUndefined();
+  });
 });
 
 it('a run whose trace nobody reads any more ends quietly', async () => {
@@ -110,17 +135,32 @@ it('a run whose trace nobody reads any more ends quietly', async () => {
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(141);
 });
 
-it('the command shows entries of page tables as they change', async () => {
-  const words = ['--import', 'tsx', 'src/cli/main.ts', 'boot', '--smp', '1', '--run', 'echo x', '--trace'];
-  const child = spawn(process.execPath, [...words, 'pagetable,process=sh'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+describe('the command', () => {
+  /** The lines that a filter shows of a run. */
+  async function shown(filter: string): Promise<string[]> {
+    const words = ['boot', '--smp', '1', '--run', 'echo x', '--trace', filter];
+    const rvemu = new Running([...RVEMU, ...words]);
+    expect(await rvemu.ended).toBe(0);
+    return rvemu.errors.split('\n');
+  }
+
+  it('shows entries of page tables with what they were and what they are', async () => {
+    const lines = await shown('pagetable,process=sh');
+    expect(lines.join('\n')).toMatch(
+      /pagetable: table 0x8\w+, level 0, for 0x\w+: 0 -> 0x\w+ \(VRW-U at 0x8\w+\) at 0x8\w+\n/,
+    );
   });
-  let errors = '';
-  child.stderr.on('data', (bytes) => (errors += bytes));
-  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
-  expect(errors).toMatch(
-    /pagetable: table 0x8\w+, level 0, for 0x\w+: 0 -> 0x\w+ \(VRW-U at 0x8\w+\) at 0x8\w+, cycle \d+\n/,
-  );
+
+  it('shows a change of a page table at the very store', async () => {
+    const lines = await shown('pagetable,instructions,function=uvmunmap');
+    const changes = lines.flatMap((line, index) => (line.includes('pagetable:') ? [index] : []));
+    expect(changes.length).toBeGreaterThan(0);
+    for (const index of changes) {
+      const [, place, at] = /^(.*)pagetable: .* at (0x8\w+)$/.exec(lines[index])!;
+      expect(lines[index - 1]).toContain(place);
+      expect(lines[index - 1]).toMatch(new RegExp(` sd zero, .*-> ${at}\\]$`));
+    }
+  });
 });
 
 describe.skipIf(process.env.XV6 === undefined)('xv6-riscv (skipped unless XV6 names a built tree)', () => {

@@ -29,8 +29,14 @@ function lines(filter: string, harts = 1): string[] {
 }
 
 describe('a trace', () => {
-  it('shows each instruction with cycle, hart, mode, pc, function and disassembly', () => {
+  it('shows each instruction with its number, hart, mode, pc, function and disassembly', () => {
     expect(lines('instructions')[0]).toMatch(/^0 0 m 0000000080000000 main auipc t0, /);
+  });
+
+  it('numbers the instructions of all harts in one row, whichever of them are shown', () => {
+    const all = lines('instructions', 2);
+    expect(all.map((line) => Number(line.split(' ')[0]))).toEqual(all.map((_, index) => index));
+    expect(all).toEqual(expect.arrayContaining(lines('function=work', 2)));
   });
 
   it('shows the instructions of one function', () => {

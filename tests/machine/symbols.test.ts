@@ -17,6 +17,29 @@ const describeAll = (symbols: ElfSymbol[], ...addresses: number[]): string[] => 
   return addresses.map((address) => table.describe(BigInt(address)));
 };
 
+describe('the range of a name', () => {
+  test('ends with the symbol, or where the next one begins', () => {
+    const table = new SymbolTable([
+      symbol('kfree', 0x1000, 0x20),
+      symbol('swtch', 0x1080),
+      symbol('next', 0x10c0),
+    ]);
+    expect(table.rangesOf('kfree')).toEqual([{ start: 0x1000n, end: 0x1020n }]);
+    expect(table.rangesOf('swtch')).toEqual([{ start: 0x1080n, end: 0x10c0n }]);
+    expect(table.rangesOf('kaloc')).toEqual([]);
+  });
+
+  test('is the same for two names of one place', () => {
+    const table = new SymbolTable([symbol('trampoline', 0x1000), symbol('uservec', 0x1000)]);
+    expect(table.rangesOf('uservec')).toEqual(table.rangesOf('trampoline'));
+  });
+
+  test('has the clones and parts of a function', () => {
+    const table = new SymbolTable([symbol('walk.isra.0', 0x1000, 8), symbol('walk.cold', 0x1100, 8)]);
+    expect(table.rangesOf('walk').map(({ start }) => start)).toEqual([0x1000n, 0x1100n]);
+  });
+});
+
 describe('an address', () => {
   test('is described by the function that holds it', () => {
     const functions = [symbol('kfree', 0x1010, 0x20), symbol('kalloc', 0x1000, 0x10)];

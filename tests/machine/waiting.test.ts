@@ -135,3 +135,24 @@ describe('a kernel that looks for work without wfi', () => {
     expect(machine.harts[0].x[8]).toBe(1n);
   });
 });
+
+describe('the count of instructions', () => {
+  it('is of all harts together, and leaves out time that passes while a hart waits', () => {
+    const machine = bootProgram(
+      `
+      bnez a0, sleep
+    work:
+      addi s0, s0, 1
+      j work
+    sleep:
+      wfi
+      j sleep
+    `,
+      { harts: 2 },
+    );
+    expect(machine.instructionCount).toBe(0);
+    machine.run(10_000);
+    expect(machine.instructionCount).toBe(Number(machine.harts[0].instret + machine.harts[1].instret));
+    expect(machine.instructionCount).toBe(machine.cycles + 2);
+  });
+});

@@ -109,7 +109,7 @@ export class History {
     if (this.isInRound) return;
     for (const bytes of this.held.splice(0)) {
       this.forgetFuture();
-      this.input.push({ at: machine.cycles, bytes });
+      this.input.push({ at: machine.cycles, instructions: machine.instructionCount, bytes });
       this.inputTaken++;
       machine.type(bytes);
     }
