@@ -5,8 +5,8 @@ import { encodeModule, getLocal, returnCallIndirect } from './wasm.js';
 export type Validate = (bytes: Uint8Array<ArrayBuffer>) => boolean;
 
 export function canTranslate(validate: Validate = (bytes) => WebAssembly.validate(bytes)): boolean {
-  const parameters = regionType.parameters.flatMap((_, index) => getLocal(index));
-  const code = [...parameters, ...getLocal(0), ...returnCallIndirect(REGION_TYPE)];
+  const parameters = regionType.parameters.map((_, index) => getLocal(index));
+  const code = [parameters, getLocal(0), returnCallIndirect(REGION_TYPE)];
   return validate(
     encodeModule({
       types: [regionType],

@@ -114,77 +114,61 @@ function encode(loop: Loop, emitter: InstructionEmitter): Code {
   const { length, steps, bytes, to, from, value, counter, end } = loop;
   const x = (register: number): Code => emitter.x(register) as unknown as Code;
   const rounds = getLocal(Local.rounds);
-  const size: Code = [...rounds, ...i32Const(bytes), Op.i32.mul];
+  const size: Code = [rounds, i32Const(bytes), Op.i32.mul];
   const skip = branchIf(0);
-  const set = (register: number, code: Code): Code => [...code, ...setLocal(emitter.localToWrite(register))];
+  const set = (register: number, code: Code): Code => [code, setLocal(emitter.localToWrite(register))];
   /** Lowers the number of rounds to a number, signed, that `code` leaves. */
   const atMost = (code: Code): Code => [
-    ...[...code, ...teeLocal(Local.entry), ...rounds],
-    ...[...getLocal(Local.entry), ...rounds, Op.i32.ltS, Op.select, ...setLocal(Local.rounds)],
+    [code, teeLocal(Local.entry), rounds],
+    [getLocal(Local.entry), rounds, Op.i32.ltS, Op.select, setLocal(Local.rounds)],
   ];
-  const skipUnlessWorthwhile: Code = [...rounds, ...i32Const(WORTHWHILE), Op.i32.ltS, ...skip];
+  const skipUnlessWorthwhile: Code = [rounds, i32Const(WORTHWHILE), Op.i32.ltS, skip];
   /** Finds where a place is in the memory, and keeps the rounds within its page. */
   const locate = ({ base, offset }: Place, tag: number, local: number): Code => [
-    ...[...x(base), ...i64Const(offset), Op.i64.add, ...setLocal(Local.address)],
-    ...[...tlbEntry(getLocal(Local.tlb), getLocal(Local.address)), ...teeLocal(Local.entry)],
-    ...access(Memory.i64Load, tag),
-    ...[...getLocal(Local.address), ...i64Const(-4096), Op.i64.and, Op.i64.ne, ...skip],
-    ...[...getLocal(Local.address), Op.wrap],
-    ...[...getLocal(Local.entry), ...access(Memory.i32Load, ADDEND_OFFSET), Op.i32.add, ...setLocal(local)],
-    ...atMost([
-      ...[...i32Const(4096), ...getLocal(Local.address), Op.wrap, ...i32Const(4095), Op.i32.and, Op.i32.sub],
-      ...[...i32Const(bytes), Op.i32.divU],
+    [x(base), i64Const(offset), Op.i64.add, setLocal(Local.address)],
+    [tlbEntry(getLocal(Local.tlb), getLocal(Local.address)), teeLocal(Local.entry)],
+    access(Memory.i64Load, tag),
+    [getLocal(Local.address), i64Const(-4096), Op.i64.and, Op.i64.ne, skip],
+    [getLocal(Local.address), Op.wrap],
+    [getLocal(Local.entry), access(Memory.i32Load, ADDEND_OFFSET), Op.i32.add, setLocal(local)],
+    atMost([
+      [i32Const(4096), getLocal(Local.address), Op.wrap, i32Const(4095), Op.i32.and, Op.i32.sub],
+      [i32Const(bytes), Op.i32.divU],
     ]),
   ];
-  const distance: Code = [...x(end), ...x(counter), Op.i64.sub];
+  const distance: Code = [x(end), x(counter), Op.i64.sub];
   const step = steps.get(counter)!;
-  const roundsLeft: Code = [...getLocal(Local.scratch), ...i64Const(Math.log2(step)), Op.i64.shrU];
+  const roundsLeft: Code = [getLocal(Local.scratch), i64Const(Math.log2(step)), Op.i64.shrU];
   return block([
-    ...[...distance, ...setLocal(Local.scratch)],
-    ...[...getLocal(Local.scratch), ...i64Const(step - 1), Op.i64.and, Op.i64.eqz, Op.i32.eqz, ...skip],
-    ...[...roundsLeft, ...i64Const(MOST), ...roundsLeft, ...i64Const(MOST), Op.i64.ltU, Op.select],
-    ...[Op.wrap, ...i32Const(1), Op.i32.sub, ...setLocal(Local.rounds)],
-    ...atMost([...getLocal(Local.fuel), ...i32Const(length), Op.i32.divS, ...i32Const(1), Op.i32.sub]),
-    ...skipUnlessWorthwhile,
-    ...locate(to, WRITE_TAG, Local.destination),
-    ...(from ? locate(from, READ_TAG, Local.source) : []),
-    ...skipUnlessWorthwhile,
-    ...(from
+    [distance, setLocal(Local.scratch)],
+    [getLocal(Local.scratch), i64Const(step - 1), Op.i64.and, Op.i64.eqz, Op.i32.eqz, skip],
+    [roundsLeft, i64Const(MOST), roundsLeft, i64Const(MOST), Op.i64.ltU, Op.select],
+    [Op.wrap, i32Const(1), Op.i32.sub, setLocal(Local.rounds)],
+    atMost([getLocal(Local.fuel), i32Const(length), Op.i32.divS, i32Const(1), Op.i32.sub]),
+    skipUnlessWorthwhile,
+    locate(to, WRITE_TAG, Local.destination),
+    from ? locate(from, READ_TAG, Local.source) : [],
+    skipUnlessWorthwhile,
+    from
       ? [
           // Where the destination begins inside the source, a copy in order repeats what it has just written.
-          ...[
-            ...getLocal(Local.destination),
-            ...getLocal(Local.source),
-            Op.i32.sub,
-            ...size,
-            Op.i32.ltU,
-            ...skip,
-          ],
-          ...[...getLocal(Local.destination), ...getLocal(Local.source), ...size, ...memoryCopy],
-          ...set(value, [
-            ...[...getLocal(Local.destination), ...size, Op.i32.add, ...i32Const(bytes), Op.i32.sub],
-            ...access(from.op),
+          [getLocal(Local.destination), getLocal(Local.source), Op.i32.sub, size, Op.i32.ltU, skip],
+          [getLocal(Local.destination), getLocal(Local.source), size, memoryCopy],
+          set(value, [
+            [getLocal(Local.destination), size, Op.i32.add, i32Const(bytes), Op.i32.sub],
+            access(from.op),
           ]),
         ]
-      : [...getLocal(Local.destination), ...x(value), Op.wrap, ...size, ...memoryFill]),
+      : [getLocal(Local.destination), x(value), Op.wrap, size, memoryFill],
     ...[...steps].flatMap(([register, amount]) =>
-      set(register, [
-        ...[...x(register), ...rounds, Op.extendU, ...i64Const(amount), Op.i64.mul, Op.i64.add],
-      ]),
+      set(register, [[x(register), rounds, Op.extendU, i64Const(amount), Op.i64.mul, Op.i64.add]]),
     ),
-    ...[
-      ...getLocal(Local.fuel),
-      ...rounds,
-      ...i32Const(length),
-      Op.i32.mul,
-      Op.i32.sub,
-      ...setLocal(Local.fuel),
-    ],
-    ...(emitter.counts
+    [getLocal(Local.fuel), rounds, i32Const(length), Op.i32.mul, Op.i32.sub, setLocal(Local.fuel)],
+    emitter.counts
       ? [
-          ...count(Local.idioms, i32Const(1)),
-          ...count(Local.idiomInstructions, [...rounds, ...i32Const(length), Op.i32.mul]),
+          count(Local.idioms, i32Const(1)),
+          count(Local.idiomInstructions, [rounds, i32Const(length), Op.i32.mul]),
         ]
-      : []),
+      : [],
   ]);
 }

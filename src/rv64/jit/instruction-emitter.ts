@@ -10,6 +10,7 @@ import { REFUSED_CYCLES } from '../time.js';
 import { importIndex, Step } from './support.js';
 import {
   access,
+  append,
   call,
   type Code,
   getLocal,
@@ -74,8 +75,8 @@ function operations<T extends I32 | I64, Constant>(
   constant: (value: Constant) => Code,
   op: typeof Op.i32 | typeof Op.i64,
 ) {
-  const binary = (code: number) => (a: T, b: T) => [...codeOf(a), ...codeOf(b), code] as unknown as T;
-  const compare = (code: number) => (a: T, b: T) => asI32([...codeOf(a), ...codeOf(b), code]);
+  const binary = (code: number) => (a: T, b: T) => [codeOf(a), codeOf(b), code] as unknown as T;
+  const compare = (code: number) => (a: T, b: T) => asI32([codeOf(a), codeOf(b), code]);
   const result: Operations<T, Constant> = {
     constant: (value) => constant(value) as unknown as T,
     add: binary(op.add),
@@ -91,7 +92,7 @@ function operations<T extends I32 | I64, Constant>(
     divU: binary(op.divU),
     remS: binary(op.remS),
     remU: binary(op.remU),
-    eqz: (a) => asI32([...codeOf(a), op.eqz]),
+    eqz: (a) => asI32([codeOf(a), op.eqz]),
     eq: compare(op.eq),
     ne: compare(op.ne),
     ltS: compare(op.ltS),
@@ -100,8 +101,7 @@ function operations<T extends I32 | I64, Constant>(
     gtU: compare(op.gtU),
     geS: compare(op.geS),
     geU: compare(op.geU),
-    select: (condition, a, b) =>
-      [...codeOf(a), ...codeOf(b), ...codeOf(condition), Op.select] as unknown as T,
+    select: (condition, a, b) => [codeOf(a), codeOf(b), codeOf(condition), Op.select] as unknown as T,
   };
   return result;
 }
@@ -128,14 +128,14 @@ const READ_TAG = 0;
 const WRITE_TAG = 8;
 
 /** The value of a distance in the page, as an address. */
-export const addressAt = (offset: number): Code => [...getLocal(Local.page), ...i64Const(offset), Op.i64.add];
+export const addressAt = (offset: number): Code => [getLocal(Local.page), i64Const(offset), Op.i64.add];
 
 /** Where in the memory the access is, after `bailUnlessInTlb`. */
 const hostAddress: Code = [
-  ...getLocal(Local.address),
+  getLocal(Local.address),
   Op.wrap,
-  ...getLocal(Local.entry),
-  ...access(Memory.i32Load, ADDEND_OFFSET),
+  getLocal(Local.entry),
+  access(Memory.i32Load, ADDEND_OFFSET),
   Op.i32.add,
 ];
 
@@ -144,7 +144,7 @@ const branchIfMark = (mark: number): Code => [0x0d, mark];
 const branchToMark = (mark: number): Code => [0x0c, mark];
 
 /** Notes where the region is to be left; a compiler gives it no instruction unless it is left there. */
-const setAt: Code = [I32_CONST, Mark.at, ...setLocal(Local.at)];
+const setAt: Code = [I32_CONST, Mark.at, setLocal(Local.at)];
 
 /** What marks stand for at a place in a region. */
 export interface Place {
@@ -161,9 +161,11 @@ export interface Place {
 
 /** Appends code to `output` with its marks filled in. */
 export function place(output: number[], code: Code, at: Place): void {
-  for (const item of code) {
-    if (item < Mark.bail) output.push(item);
-    else output.push(...meaning(item, at));
+  for (let i = 0; i < code.length; i++) {
+    const item = code[i];
+    if (typeof item !== 'number') place(output, item, at);
+    else if (item < Mark.bail) output.push(item);
+    else append(output, meaning(item, at));
   }
 }
 
@@ -213,7 +215,7 @@ export class InstructionEmitter implements Emitter {
   readonly written = new Set<number>();
   usesMemory = false;
 
-  private code: number[] = [];
+  private code: Code[] = [];
   private flow: Flow | undefined;
   private offset = 0;
   private word = 0;
@@ -239,7 +241,7 @@ export class InstructionEmitter implements Emitter {
   }
 
   low(register: number): I32 {
-    return asI32(register === 0 ? i32Const(0) : [...getLocal(this.local(register)), Op.wrap]);
+    return asI32(register === 0 ? i32Const(0) : [getLocal(this.local(register)), Op.wrap]);
   }
 
   set(register: number, value: I64): void {
@@ -264,19 +266,19 @@ export class InstructionEmitter implements Emitter {
   // ---- values ---------------------------------------------------------------------------------------------
 
   lowWord(value: I64): I32 {
-    return asI32([...codeOf(value), Op.wrap]);
+    return asI32([codeOf(value), Op.wrap]);
   }
 
   signExtend(value: I32): I64 {
-    return asI64([...codeOf(value), Op.extendS]);
+    return asI64([codeOf(value), Op.extendS]);
   }
 
   zeroExtend(value: I32): I64 {
-    return asI64([...codeOf(value), Op.extendU]);
+    return asI64([codeOf(value), Op.extendU]);
   }
 
   highProduct(kind: HighProduct, a: I64, b: I64): I64 {
-    return asI64([...codeOf(a), ...codeOf(b), ...call(importIndex(kind))]);
+    return asI64([codeOf(a), codeOf(b), call(importIndex(kind))]);
   }
 
   pc(): I64 {
@@ -304,8 +306,8 @@ export class InstructionEmitter implements Emitter {
 
   atomic(bytes: 4 | 8, rd: number, base: number, combine: (memory: I64) => I64): void {
     this.setAddress(base, 0);
-    const isMisaligned = [...getLocal(Local.address), ...i64Const(bytes - 1), Op.i64.and];
-    this.push(setAt, [...i32Const(NO_MISS), ...setLocal(Local.miss)]);
+    const isMisaligned = [getLocal(Local.address), i64Const(bytes - 1), Op.i64.and];
+    this.push(setAt, [i32Const(NO_MISS), setLocal(Local.miss)]);
     this.push(isMisaligned, [Op.i64.eqz, Op.i32.eqz], branchIfMark(Mark.bail));
     this.push(this.bailUnlessInTlb(WRITE_TAG, bytes));
     const load = bytes === 4 ? Memory.i64Load32S : Memory.i64Load;
@@ -325,12 +327,12 @@ export class InstructionEmitter implements Emitter {
   private refuseIf(condition: I32): void {
     const hart = getLocal(Local.hart);
     const cycles = i32Const(REFUSED_CYCLES);
-    const hasNoFuel: Code = [...getLocal(Local.fuel), ...cycles, Op.i32.ltS];
-    this.push([...codeOf(condition), ...teeLocal(Local.rounds), ...hasNoFuel, Op.i32.and]);
-    this.push([...i32Const(NO_MISS), ...setLocal(Local.miss)], branchIfMark(Mark.bail));
+    const hasNoFuel: Code = [getLocal(Local.fuel), cycles, Op.i32.ltS];
+    this.push([codeOf(condition), teeLocal(Local.rounds), hasNoFuel, Op.i32.and]);
+    this.push([i32Const(NO_MISS), setLocal(Local.miss)], branchIfMark(Mark.bail));
     this.push(getLocal(Local.rounds));
     this.nest(() => {
-      this.push([...getLocal(Local.fuel), ...cycles, Op.i32.sub, ...setLocal(Local.fuel)]);
+      this.push([getLocal(Local.fuel), cycles, Op.i32.sub, setLocal(Local.fuel)]);
       this.push(hart, hart, access(Memory.f64Load, Offset.stepless), cycles, [Op.f64.fromI32, Op.f64.add]);
       this.push(access(Memory.f64Store, Offset.stepless));
       this.push(hart, hart, access(Memory.i64Load, Offset.instretOffset), i64Const(REFUSED_CYCLES));
@@ -353,23 +355,19 @@ export class InstructionEmitter implements Emitter {
    * the next page they differ, for the entry's page can only be one that shares the entry with the first.
    */
   private bailUnlessInTlb(tag: number, bytes: number): Code {
-    const last = bytes === 1 ? [] : [...i64Const(bytes - 1), Op.i64.add];
+    const last = bytes === 1 ? [] : [i64Const(bytes - 1), Op.i64.add];
     return [
-      ...[
-        ...setAt,
-        ...i32Const(packMiss(tag === WRITE_TAG ? 'write' : 'read', bytes)),
-        ...setLocal(Local.miss),
-      ],
-      ...tlbEntry(getLocal(Local.tlb), getLocal(Local.address)),
-      ...teeLocal(Local.entry),
-      ...access(Memory.i64Load, tag),
-      ...getLocal(Local.address),
-      ...last,
-      ...i64Const(-4096),
+      [setAt, i32Const(packMiss(tag === WRITE_TAG ? 'write' : 'read', bytes)), setLocal(Local.miss)],
+      tlbEntry(getLocal(Local.tlb), getLocal(Local.address)),
+      teeLocal(Local.entry),
+      access(Memory.i64Load, tag),
+      getLocal(Local.address),
+      last,
+      i64Const(-4096),
       Op.i64.and,
       Op.i64.ne,
-      ...branchIfMark(Mark.bail),
-      ...(this.counts ? count(Local.hits, i32Const(1)) : []),
+      branchIfMark(Mark.bail),
+      this.counts ? count(Local.hits, i32Const(1)) : [],
     ];
   }
 
@@ -395,7 +393,7 @@ export class InstructionEmitter implements Emitter {
   // ---- everything else ------------------------------------------------------------------------------------
 
   csr(slot: number): I64 {
-    return asI64([...getLocal(Local.hart), ...access(Memory.i64Load, Offset.csr + 8 * slot)]);
+    return asI64([getLocal(Local.hart), access(Memory.i64Load, Offset.csr + 8 * slot)]);
   }
 
   setCsr(slot: number, value: I64): void {
@@ -403,7 +401,7 @@ export class InstructionEmitter implements Emitter {
   }
 
   hartWord(offset: number): I32 {
-    return asI32([...getLocal(Local.hart), ...access(Memory.i32Load, offset)]);
+    return asI32([getLocal(Local.hart), access(Memory.i32Load, offset)]);
   }
 
   setHartWord(offset: number, value: I32): void {
@@ -426,9 +424,9 @@ export class InstructionEmitter implements Emitter {
     const local = result === 0 ? 0 : this.localToWrite(result);
     this.push(
       [Mark.save],
-      [...getLocal(Local.hart), ...getLocal(Local.fuel), I32_CONST, Mark.unused, Op.i32.add],
+      [getLocal(Local.hart), getLocal(Local.fuel), I32_CONST, Mark.unused, Op.i32.add],
       addressAt(this.offset),
-      [...i32Const(lengthOf(word)), ...i32Const(row.index), ...i32Const(word), ...call(importIndex('step'))],
+      [i32Const(lengthOf(word)), i32Const(row.index), i32Const(word), call(importIndex('step'))],
       setLocal(Local.at),
     );
     // Before the region may be left, for then its registers are stored.
@@ -459,16 +457,11 @@ export class InstructionEmitter implements Emitter {
   /** By now the instruction's own cycle has passed. */
   private leaveAfterStep(): Code {
     return [
-      ...[...getLocal(Local.hart), ...access(Memory.i64Load, Offset.nextPc), ...setLocal(Local.target)],
-      ...[...getLocal(Local.hart), ...access(Memory.i32Load, Offset.fuel), ...i32Const(1), Op.i32.sub],
-      ...setLocal(Local.fuel),
-      ...[
-        ...getLocal(Local.at),
-        ...i32Const(Step.jump),
-        Op.i32.eq,
-        ...branchIfMark(inside(this.nesting, Mark.jump)),
-      ],
-      ...branchToMark(inside(this.nesting, Mark.out)),
+      [getLocal(Local.hart), access(Memory.i64Load, Offset.nextPc), setLocal(Local.target)],
+      [getLocal(Local.hart), access(Memory.i32Load, Offset.fuel), i32Const(1), Op.i32.sub],
+      setLocal(Local.fuel),
+      [getLocal(Local.at), i32Const(Step.jump), Op.i32.eq, branchIfMark(inside(this.nesting, Mark.jump))],
+      branchToMark(inside(this.nesting, Mark.out)),
     ];
   }
 
@@ -478,6 +471,6 @@ export class InstructionEmitter implements Emitter {
   }
 
   private push(...pieces: readonly Code[]): void {
-    for (const piece of pieces) for (const byte of piece) this.code.push(byte);
+    this.code.push(...pieces);
   }
 }

@@ -102,12 +102,12 @@ const FRAME_OFFSET = 28;
 
 /** Puts the offset of the TLB entry for an address on the stack; `context` and `address` are code that do so for those. */
 export const tlbEntry = (context: Code, address: Code): Code => [
-  ...context,
-  ...address,
+  context,
+  address,
   Op.wrap,
-  ...i32Const(12 - Math.log2(TLB_ENTRY_BYTES)),
+  i32Const(12 - Math.log2(TLB_ENTRY_BYTES)),
   Op.i32.shrU,
-  ...i32Const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
+  i32Const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
   Op.i32.and,
   Op.i32.add,
 ];
@@ -117,57 +117,54 @@ export const tlbEntry = (context: Code, address: Code): Code => [
  * suit it. `next` stays 0 where there is none, or where the TLB does not know the page.
  */
 export const findNext = ({ mapOfFrame, maps }: Tables): Code => {
-  const targetPage = [...getLocal(Local.target), ...i64Const(-4096), Op.i64.and];
+  const targetPage = [getLocal(Local.target), i64Const(-4096), Op.i64.and];
   const otherPage = [
-    ...tlbEntry(
-      [...getLocal(Local.hart), ...access(Memory.i32Load, Offset.fetchTlb)],
-      getLocal(Local.target),
-    ),
-    ...teeLocal(Local.entry),
-    ...access(Memory.i64Load, FETCH_TAG),
-    ...targetPage,
-    ...teeLocal(Local.page),
+    tlbEntry([getLocal(Local.hart), access(Memory.i32Load, Offset.fetchTlb)], getLocal(Local.target)),
+    teeLocal(Local.entry),
+    access(Memory.i64Load, FETCH_TAG),
+    targetPage,
+    teeLocal(Local.page),
     Op.i64.ne,
-    ...branchIf(1),
-    ...getLocal(Local.entry),
-    ...access(Memory.i32Load, FRAME_OFFSET),
-    ...i32Const(2),
+    branchIf(1),
+    getLocal(Local.entry),
+    access(Memory.i32Load, FRAME_OFFSET),
+    i32Const(2),
     Op.i32.shl,
-    ...access(Memory.i32Load, mapOfFrame),
-    ...setLocal(Local.map),
+    access(Memory.i32Load, mapOfFrame),
+    setLocal(Local.map),
   ];
   return block([
-    ...targetPage,
-    ...getLocal(Local.page),
+    targetPage,
+    getLocal(Local.page),
     Op.i64.ne,
-    ...ifThen(otherPage),
-    ...getLocal(Local.map),
-    ...getLocal(Local.target),
+    ifThen(otherPage),
+    getLocal(Local.map),
+    getLocal(Local.target),
     Op.wrap,
-    ...i32Const(0xffe),
+    i32Const(0xffe),
     Op.i32.and,
-    ...i32Const(1),
+    i32Const(1),
     Op.i32.shl,
     Op.i32.add,
-    ...access(Memory.i32Load, maps),
-    ...setLocal(Local.next),
+    access(Memory.i32Load, maps),
+    setLocal(Local.next),
   ]);
 };
 
 /** Adds what `amount` puts on the stack to a local that counts. */
 export const count = (local: number, amount: Code): Code => [
-  ...[...getLocal(local), ...amount, Op.i32.add, ...setLocal(local)],
+  [getLocal(local), amount, Op.i32.add, setLocal(local)],
 ];
 
 /** Stores pc and calls the function that `next` says, never to return here. Function 0 returns to the hart's loop. */
 export const goOn: Code = [
-  ...getLocal(Local.hart),
-  ...getLocal(Local.target),
-  ...access(Memory.i64Store, Offset.pc),
-  ...getLocal(Local.hart),
-  ...getLocal(Local.fuel),
-  ...getLocal(Local.page),
-  ...getLocal(Local.map),
-  ...getLocal(Local.next),
-  ...returnCallIndirect(REGION_TYPE),
+  getLocal(Local.hart),
+  getLocal(Local.target),
+  access(Memory.i64Store, Offset.pc),
+  getLocal(Local.hart),
+  getLocal(Local.fuel),
+  getLocal(Local.page),
+  getLocal(Local.map),
+  getLocal(Local.next),
+  returnCallIndirect(REGION_TYPE),
 ];

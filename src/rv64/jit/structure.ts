@@ -7,17 +7,30 @@
 import { addressAt, packAt, place } from './instruction-emitter.js';
 import { Local, NO_MISS } from './layout.js';
 import type { Block, Target } from './region.js';
-import { branchIf, branchTo, type Code, getLocal, i32Const, NO_RESULT, Op, setLocal } from './wasm.js';
+import {
+  append,
+  branchIf,
+  branchTo,
+  type Code,
+  getLocal,
+  i32Const,
+  NO_RESULT,
+  Op,
+  setLocal,
+} from './wasm.js';
 
 /**
- * The code of a region's blocks. It is to stand in three blocks, whose ends are the labels bail (the innermost), jump
+ * Appends the code of a region's blocks to `output`. It is to stand in three blocks, whose ends are the labels bail (the innermost), jump
  * and out; every path branches to one of them. `saveRegisters` stores what the region has written. `note` is told what
  * the code from a position on is for: an instruction, by its distance in the page, or something in words.
  */
-export function structure(blocks: readonly Block[], saveRegisters: Code, note: Note = () => {}): Code {
-  const writer = new Writer(blocks, new Flow(blocks), saveRegisters, note);
-  writer.tree(0);
-  return writer.code;
+export function structure(
+  output: number[],
+  blocks: readonly Block[],
+  saveRegisters: Code,
+  note: Note = () => {},
+): void {
+  new Writer(output, blocks, new Flow(blocks), saveRegisters, note).tree(0);
 }
 
 export type Note = (at: number, what: number | string) => void;
@@ -119,10 +132,10 @@ interface Label {
 }
 
 class Writer {
-  readonly code: number[] = [];
   private readonly labels: (Label | undefined)[] = [];
 
   constructor(
+    private readonly code: number[],
     private readonly blocks: readonly Block[],
     private readonly flow: Flow,
     private readonly saveRegisters: Code,
@@ -178,7 +191,7 @@ class Writer {
       this.goTo(position, targets[1]);
     } else if (flow?.kind === 'indirect') {
       for (const target of targets) {
-        const isThere = [...getLocal(Local.target), ...addressAt(this.placeOf(target)), Op.i64.eq];
+        const isThere = [getLocal(Local.target), addressAt(this.placeOf(target)), Op.i64.eq];
         this.choose(isThere, position, target);
       }
       this.push(branchTo(this.depths().jump));
@@ -198,9 +211,9 @@ class Writer {
   private takeFuel(offset: number, count: number): void {
     const fuel = getLocal(Local.fuel);
     this.push(
-      [...i32Const(packAt(offset, 0)), ...setLocal(Local.at), ...i32Const(NO_MISS), ...setLocal(Local.miss)],
-      [...fuel, ...i32Const(count), Op.i32.ltS, ...branchIf(this.depths().bail)],
-      [...fuel, ...i32Const(count), Op.i32.sub, ...setLocal(Local.fuel)],
+      [i32Const(packAt(offset, 0)), setLocal(Local.at), i32Const(NO_MISS), setLocal(Local.miss)],
+      [fuel, i32Const(count), Op.i32.ltS, branchIf(this.depths().bail)],
+      [fuel, i32Const(count), Op.i32.sub, setLocal(Local.fuel)],
     );
   }
 
@@ -226,6 +239,6 @@ class Writer {
   }
 
   private push(...pieces: readonly Code[]): void {
-    for (const piece of pieces) for (const byte of piece) this.code.push(byte);
+    append(this.code, pieces);
   }
 }

@@ -90,67 +90,60 @@ const Index = {
 } as const;
 
 /** What function 0 of the table does: pc is stored already. */
-const leave: Code = [
-  ...getLocal(Local.hart),
-  ...getLocal(Local.fuel),
-  ...access(Memory.i32Store, Offset.fuel),
-];
+const leave: Code = [getLocal(Local.hart), getLocal(Local.fuel), access(Memory.i32Store, Offset.fuel)];
 
 const resume = (tables: Tables): Code => [
-  ...getLocal(Local.hart),
-  ...access(Memory.i64Load, Offset.pc),
-  ...setLocal(Local.target),
-  ...findNext(tables),
-  ...goOn,
+  getLocal(Local.hart),
+  access(Memory.i64Load, Offset.pc),
+  setLocal(Local.target),
+  findNext(tables),
+  goOn,
 ];
 
 /** Begins outside of any page: no page has the address 1. */
 const enter: Code = [
-  ...getLocal(0),
-  ...getLocal(0),
-  ...access(Memory.i32Load, Offset.fuel),
-  ...i64Const(1),
-  ...i32Const(0),
-  ...call(Index.resume),
+  getLocal(0),
+  getLocal(0),
+  access(Memory.i32Load, Offset.fuel),
+  i64Const(1),
+  i32Const(0),
+  call(Index.resume),
 ];
 
 /** Parameters: hart, fuel, pc, length of the instruction, row, word. */
 const step: Code = [
-  ...[...getLocal(0), ...getLocal(1), ...access(Memory.i32Store, Offset.fuel)],
-  ...[...getLocal(0), ...getLocal(2), ...access(Memory.i64Store, Offset.pc)],
-  ...[...getLocal(0), ...getLocal(2), ...getLocal(3), Op.extendU, Op.i64.add],
-  ...access(Memory.i64Store, Offset.nextPc),
-  ...[...getLocal(0), ...getLocal(4), ...getLocal(5), ...call(Index.interpret)],
+  [getLocal(0), getLocal(1), access(Memory.i32Store, Offset.fuel)],
+  [getLocal(0), getLocal(2), access(Memory.i64Store, Offset.pc)],
+  [getLocal(0), getLocal(2), getLocal(3), Op.extendU, Op.i64.add],
+  access(Memory.i64Store, Offset.nextPc),
+  [getLocal(0), getLocal(4), getLocal(5), call(Index.interpret)],
 ];
 
 /** Regions call the host by way of this module: each module that imports a host's function has it wrapped anew. */
-const refill: Code = [
-  ...[...getLocal(0), ...getLocal(1), ...getLocal(2), ...getLocal(3)],
-  ...call(Index.refillTlb),
-];
+const refill: Code = [[getLocal(0), getLocal(1), getLocal(2), getLocal(3)], call(Index.refillTlb)];
 
-const shiftRight32: Code = [...i64Const(32), Op.i64.shrU];
+const shiftRight32: Code = [i64Const(32), Op.i64.shrU];
 const low32: Code = [Op.wrap, Op.extendU];
 
 /** Schoolbook multiplication of 32-bit halves. Locals: 0 a, 1 b, then the carries of the middle column. */
 const mulhu: Code = [
   // 2 = high(a) · low(b) + (low(a) · low(b) >> 32)
-  ...[...getLocal(0), ...shiftRight32, ...getLocal(1), ...low32, Op.i64.mul],
-  ...[...getLocal(0), ...low32, ...getLocal(1), ...low32, Op.i64.mul, ...shiftRight32],
-  ...[Op.i64.add, ...setLocal(2)],
+  [getLocal(0), shiftRight32, getLocal(1), low32, Op.i64.mul],
+  [getLocal(0), low32, getLocal(1), low32, Op.i64.mul, shiftRight32],
+  [Op.i64.add, setLocal(2)],
   // 3 = low(a) · high(b) + low(2)
-  ...[...getLocal(0), ...low32, ...getLocal(1), ...shiftRight32, Op.i64.mul],
-  ...[...getLocal(2), ...low32, Op.i64.add, ...setLocal(3)],
+  [getLocal(0), low32, getLocal(1), shiftRight32, Op.i64.mul],
+  [getLocal(2), low32, Op.i64.add, setLocal(3)],
   // high(a) · high(b) + high(2) + high(3)
-  ...[...getLocal(0), ...shiftRight32, ...getLocal(1), ...shiftRight32, Op.i64.mul],
-  ...[...getLocal(2), ...shiftRight32, Op.i64.add, ...getLocal(3), ...shiftRight32, Op.i64.add],
+  [getLocal(0), shiftRight32, getLocal(1), shiftRight32, Op.i64.mul],
+  [getLocal(2), shiftRight32, Op.i64.add, getLocal(3), shiftRight32, Op.i64.add],
 ];
 
-const unsignedProduct: Code = [...getLocal(0), ...getLocal(1), ...call(Index.mulhu)];
+const unsignedProduct: Code = [getLocal(0), getLocal(1), call(Index.mulhu)];
 
 /** A negative factor was taken for one that is 2^64 too large. */
 const correctFor = (factor: number, other: number): Code => [
-  ...[...getLocal(factor), ...i64Const(63), Op.i64.shrS, ...getLocal(other), Op.i64.and],
+  [getLocal(factor), i64Const(63), Op.i64.shrS, getLocal(other), Op.i64.and],
   Op.i64.sub,
 ];
 
@@ -174,8 +167,8 @@ export function buildSupport(
       { type: ENTER_TYPE, i32Locals: 0, i64Locals: 0, code: enter },
       { type: STEP_TYPE, i32Locals: 0, i64Locals: 0, code: step },
       product(mulhu),
-      product([...unsignedProduct, ...correctFor(0, 1), ...correctFor(1, 0)]),
-      product([...unsignedProduct, ...correctFor(0, 1)]),
+      product([unsignedProduct, correctFor(0, 1), correctFor(1, 0)]),
+      product([unsignedProduct, correctFor(0, 1)]),
       { type: REFILL_TYPE, i32Locals: 0, i64Locals: 0, code: refill },
     ],
     exports: {

@@ -16,9 +16,11 @@ import { type Note, structure } from './structure.js';
 import { importIndex, REGION_IMPORTS, REGION_TYPES } from './support.js';
 import {
   access,
-  block,
+  append,
+  beginBlock,
   branchIf,
   call,
+  type Bytes,
   type Code,
   encodeModule,
   type FunctionBody,
@@ -29,10 +31,6 @@ import {
   Op,
   setLocal,
 } from './wasm.js';
-
-/** What the beginning and the end of a block take. */
-const BLOCK_BYTES = block([]).length - 1;
-const END_BYTES = 1;
 
 /** A module of one function for each region, which it puts into the table at `slots`. */
 export function encodeRegions(
@@ -49,61 +47,57 @@ export function encodeRegions(
 }
 
 /** The function of a region. For `note` see structure. */
-export function encodeRegion(region: Region, tables: Tables, note: Note = () => {}): FunctionBody {
+export function encodeRegion(
+  region: Region,
+  tables: Tables,
+  note: Note = () => {},
+): FunctionBody & { readonly code: Bytes } {
   const { emitter } = region;
   const saveRegisters = storeRegisters(emitter.locals, emitter.written);
-  const entry = [...(emitter.usesMemory ? loadTlb : []), ...loadRegisters(emitter.locals)];
-  const start = entry.length + 3 * BLOCK_BYTES;
-  const blocks = structure(region.blocks, saveRegisters, (at, what) => note(start + at, what));
-  const next = findNext(tables);
-  const endOfBlocks = start + blocks.length + END_BYTES;
-  const endOfBail = endOfBlocks + bail.length + END_BYTES;
+  const code: number[] = [];
   note(0, 'into locals');
-  note(endOfBlocks, 'leave before the instruction in $at');
-  note(endOfBail, 'find what is at $target');
-  note(endOfBail + next.length + END_BYTES, 'back into the block, and on');
+  append(code, [emitter.usesMemory ? loadTlb : [], loadRegisters(emitter.locals)]);
+  append(code, [beginBlock, beginBlock, beginBlock]);
+  structure(code, region.blocks, saveRegisters, note);
+  append(code, [Op.end]);
+  note(code.length, 'leave before the instruction in $at');
+  append(code, [bail, Op.end]);
+  note(code.length, 'find what is at $target');
+  append(code, [findNext(tables), Op.end]);
+  note(code.length, 'back into the block, and on');
+  append(code, [saveRegisters, emitter.counts ? storeCounts(tables) : [], goOn]);
   return {
     type: REGION_TYPE,
     i32Locals: I32_LOCALS,
     i64Locals: I64_LOCALS + emitter.locals.size,
-    code: [
-      ...entry,
-      ...block([...block([...block(blocks), ...bail]), ...next]),
-      ...saveRegisters,
-      ...(emitter.counts ? storeCounts(tables) : []),
-      ...goOn,
-    ],
+    code,
   };
 }
 
 /** Nothing that a region does without leaving changes the context. */
-const loadTlb: Code = [
-  ...getLocal(Local.hart),
-  ...access(Memory.i32Load, Offset.dataTlb),
-  ...setLocal(Local.tlb),
-];
+const loadTlb: Code = [getLocal(Local.hart), access(Memory.i32Load, Offset.dataTlb), setLocal(Local.tlb)];
 
 const inMemory = (op: number, register: number): Code => access(op, Offset.x + 8 * register);
 
 const loadRegisters = (locals: ReadonlyMap<number, number>): Code =>
-  [...locals].flatMap(([register, local]) => [
-    ...getLocal(Local.hart),
-    ...inMemory(Memory.i64Load, register),
-    ...setLocal(local),
+  [...locals].map(([register, local]) => [
+    getLocal(Local.hart),
+    inMemory(Memory.i64Load, register),
+    setLocal(local),
   ]);
 
 const storeRegisters = (locals: ReadonlyMap<number, number>, written: ReadonlySet<number>): Code =>
-  [...written].flatMap((register) => [
-    ...getLocal(Local.hart),
-    ...getLocal(locals.get(register)!),
-    ...inMemory(Memory.i64Store, register),
+  [...written].map((register) => [
+    getLocal(Local.hart),
+    getLocal(locals.get(register)!),
+    inMemory(Memory.i64Store, register),
   ]);
 
 /** Adds what has been counted to the counters. */
 const storeCounts = ({ counters }: Tables): Code =>
-  COUNTED.flatMap((local, index) => [
-    ...[...i32Const(0), ...i32Const(0), ...access(Memory.i64Load, counters + 8 * index)],
-    ...[...getLocal(local), Op.extendU, Op.i64.add, ...access(Memory.i64Store, counters + 8 * index)],
+  COUNTED.map((local, index) => [
+    [i32Const(0), i32Const(0), access(Memory.i64Load, counters + 8 * index)],
+    [getLocal(local), Op.extendU, Op.i64.add, access(Memory.i64Store, counters + 8 * index)],
   ]);
 
 /**
@@ -111,12 +105,12 @@ const storeCounts = ({ counters }: Tables): Code =>
  * with it; else the hart's loop goes on, for `next` is 0 still.
  */
 const bail: Code = [
-  ...[...getLocal(Local.page), ...getLocal(Local.at), ...i32Const(0xfff), Op.i32.and, Op.extendU, Op.i64.add],
-  ...setLocal(Local.target),
-  ...[...getLocal(Local.fuel), ...getLocal(Local.at), ...i32Const(AT_UNUSED_SHIFT), Op.i32.shrU, Op.i32.add],
-  ...setLocal(Local.fuel),
-  ...[...getLocal(Local.miss), Op.i32.eqz, ...branchIf(1)],
-  ...[...getLocal(Local.hart), ...getLocal(Local.address), Op.wrap],
-  ...[...getLocal(Local.address), ...i64Const(32), Op.i64.shrU, Op.wrap],
-  ...[...getLocal(Local.miss), ...call(importIndex('refill')), Op.i32.eqz, ...branchIf(1)],
+  [getLocal(Local.page), getLocal(Local.at), i32Const(0xfff), Op.i32.and, Op.extendU, Op.i64.add],
+  setLocal(Local.target),
+  [getLocal(Local.fuel), getLocal(Local.at), i32Const(AT_UNUSED_SHIFT), Op.i32.shrU, Op.i32.add],
+  setLocal(Local.fuel),
+  [getLocal(Local.miss), Op.i32.eqz, branchIf(1)],
+  [getLocal(Local.hart), getLocal(Local.address), Op.wrap],
+  [getLocal(Local.address), i64Const(32), Op.i64.shrU, Op.wrap],
+  [getLocal(Local.miss), call(importIndex('refill')), Op.i32.eqz, branchIf(1)],
 ];

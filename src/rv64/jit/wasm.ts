@@ -1,9 +1,27 @@
 /**
  * Builds WebAssembly modules: just the parts of the binary format that translated code needs (WebAssembly core
- * specification, chapter "Binary Format"). Code is an array of bytes.
+ * specification, chapter "Binary Format").
  */
 
-export type Code = readonly number[];
+/** Bytes one after the other. */
+export type Bytes = readonly number[];
+/** Bytes, and among them pieces of code, each of which may stand in many places. */
+export type Code = readonly (number | Code)[];
+
+/** Appends the bytes of code to `output`. */
+export function append(output: number[], code: Code): void {
+  for (let i = 0; i < code.length; i++) {
+    const item = code[i];
+    if (typeof item === 'number') output.push(item);
+    else append(output, item);
+  }
+}
+
+function bytesOf(code: Code): Bytes {
+  const bytes: number[] = [];
+  append(bytes, code);
+  return bytes;
+}
 
 export const I32_TYPE = 0x7f;
 export const I64_TYPE = 0x7e;
@@ -95,7 +113,7 @@ export const Memory = {
 } as const;
 
 /** An unsigned number in LEB128. */
-export function unsigned(value: number): Code {
+export function unsigned(value: number): Bytes {
   const bytes: number[] = [];
   for (; value >= 0x80; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
   bytes.push(value);
@@ -103,7 +121,7 @@ export function unsigned(value: number): Code {
 }
 
 /** A signed 32-bit number in LEB128. */
-export function signed(value: number): Code {
+export function signed(value: number): Bytes {
   const bytes: number[] = [];
   while (value < -64 || value > 63) {
     bytes.push((value & 0x7f) | 0x80);
@@ -113,40 +131,41 @@ export function signed(value: number): Code {
   return bytes;
 }
 
-function signed64(value: bigint): Code {
+function signed64(value: bigint): Bytes {
   const bytes: number[] = [];
   for (; value < -64n || value > 63n; value >>= 7n) bytes.push(Number(value & 0x7fn) | 0x80);
   bytes.push(Number(value & 0x7fn));
   return bytes;
 }
 
-export const i32Const = (value: number): Code => [0x41, ...signed(value)];
+export const i32Const = (value: number): Code => [0x41, signed(value)];
 /** A 64-bit constant; as a number it fits in 32 signed bits. */
 export const i64Const = (value: number | bigint): Code => [
   0x42,
-  ...(typeof value === 'number' ? signed(value) : signed64(value)),
+  typeof value === 'number' ? signed(value) : signed64(value),
 ];
-export const getLocal = (index: number): Code => [0x20, ...unsigned(index)];
-export const setLocal = (index: number): Code => [0x21, ...unsigned(index)];
-export const teeLocal = (index: number): Code => [0x22, ...unsigned(index)];
+export const getLocal = (index: number): Code => [0x20, unsigned(index)];
+export const setLocal = (index: number): Code => [0x21, unsigned(index)];
+export const teeLocal = (index: number): Code => [0x22, unsigned(index)];
 
 /** A load or store at a constant distance from the address on the stack; nothing is said about alignment. */
-export const access = (op: number, offset = 0): Code => [op, 0, ...unsigned(offset)];
+export const access = (op: number, offset = 0): Code => [op, 0, unsigned(offset)];
 
-export const block = (body: Code): Code => [Op.block, NO_RESULT, ...body, Op.end];
-export const ifThen = (body: Code): Code => [Op.if, NO_RESULT, ...body, Op.end];
-export const branchTo = (depth: number): Code => [0x0c, ...unsigned(depth)];
-export const branchIf = (depth: number): Code => [0x0d, ...unsigned(depth)];
-export const call = (index: number): Code => [0x10, ...unsigned(index)];
-export const callIndirect = (type: number): Code => [0x11, ...unsigned(type), 0];
-export const returnCallIndirect = (type: number): Code => [0x13, ...unsigned(type), 0];
+export const beginBlock: Code = [Op.block, NO_RESULT];
+export const block = (body: Code): Code => [beginBlock, body, Op.end];
+export const ifThen = (body: Code): Code => [Op.if, NO_RESULT, body, Op.end];
+export const branchTo = (depth: number): Code => [0x0c, unsigned(depth)];
+export const branchIf = (depth: number): Code => [0x0d, unsigned(depth)];
+export const call = (index: number): Code => [0x10, unsigned(index)];
+export const callIndirect = (type: number): Code => [0x11, unsigned(type), 0];
+export const returnCallIndirect = (type: number): Code => [0x13, unsigned(type), 0];
 /** Copies (destination, source, length) and fills (destination, byte, length) memory; lengths may be 0. */
 export const memoryCopy: Code = [0xfc, 0x0a, 0, 0];
 export const memoryFill: Code = [0xfc, 0x0b, 0];
 
 export interface FunctionType {
-  readonly parameters: Code;
-  readonly results: Code;
+  readonly parameters: Bytes;
+  readonly results: Bytes;
 }
 
 export interface FunctionBody {
@@ -178,19 +197,16 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [...MAGIC];
   const section = (id: number, items: readonly Code[]): void => {
     if (items.length === 0) return;
-    const length = items.reduce((sum, item) => sum + item.length, 0);
-    const count = unsigned(items.length);
-    bytes.push(id, ...unsigned(count.length + length), ...count);
-    for (const item of items) for (const byte of item) bytes.push(byte);
+    append(bytes, [id, vector(bytesOf([unsigned(items.length), items]))]);
   };
   section(
     1,
-    types.map(({ parameters, results }) => [FUNCTION_TYPE, ...vector(parameters), ...vector(results)]),
+    types.map(({ parameters, results }) => [FUNCTION_TYPE, vector(parameters), vector(results)]),
   );
   section(2, [
-    [...name('env'), ...name('memory'), 2, 0, 1],
-    [...name('env'), ...name('table'), 1, FUNCREF, 0, 1],
-    ...imports.map((item) => [...name('env'), ...name(item.name), 0, ...unsigned(item.type)]),
+    [name('env'), name('memory'), 2, 0, 1],
+    [name('env'), name('table'), 1, FUNCREF, 0, 1],
+    ...imports.map((item) => [name('env'), name(item.name), 0, unsigned(item.type)]),
   ]);
   section(
     3,
@@ -198,20 +214,20 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   );
   section(
     7,
-    Object.entries(exports).map(([key, index]) => [...name(key), 0, ...unsigned(index)]),
+    Object.entries(exports).map(([key, index]) => [name(key), 0, unsigned(index)]),
   );
   section(
     9,
-    elements.map((item) => [0, ...i32Const(item.slot), Op.end, 1, ...unsigned(item.function)]),
+    elements.map((item) => [0, i32Const(item.slot), Op.end, 1, unsigned(item.function)]),
   );
   section(10, functions.map(encodeFunction));
   return new Uint8Array(bytes);
 }
 
 function encodeFunction({ i32Locals, i64Locals, code }: FunctionBody): Code {
-  const locals = [2, ...unsigned(i32Locals), I32_TYPE, ...unsigned(i64Locals), I64_TYPE];
-  return [...unsigned(locals.length + code.length + 1), ...locals, ...code, Op.end];
+  const locals = [2, unsigned(i32Locals), I32_TYPE, unsigned(i64Locals), I64_TYPE];
+  return vector(bytesOf([locals, code, Op.end]));
 }
 
-const vector = (items: Code): Code => [...unsigned(items.length), ...items];
+const vector = (bytes: Bytes): Code => [unsigned(bytes.length), bytes];
 const name = (text: string): Code => vector([...text].map((letter) => letter.charCodeAt(0)));

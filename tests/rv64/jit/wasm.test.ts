@@ -44,38 +44,43 @@ describe('the WebAssembly builder', () => {
 
   it.each([0, 1, -1, 63, 64, -64, -65, 8191, -8192, 2 ** 31 - 1, -(2 ** 31)])('writes %d signed', (value) => {
     expect(build(i64Const(value)).compute(0n, 0n)).toBe(BigInt(value));
-    expect(build([...i32Const(value), Op.extendS]).compute(0n, 0n)).toBe(BigInt(value));
+    expect(build([i32Const(value), Op.extendS]).compute(0n, 0n)).toBe(BigInt(value));
     expect(signed(value).length).toBeLessThanOrEqual(5);
   });
 
   it('puts operands before their operation', () => {
-    const { compute } = build([...getLocal(0), ...getLocal(1), Op.i64.sub]);
+    const { compute } = build([getLocal(0), getLocal(1), Op.i64.sub]);
     expect(compute(5n, 7n)).toBe(-2n);
   });
 
+  it('writes a piece of code wherever it stands', () => {
+    const square = [[getLocal(0), [getLocal(0)]], Op.i64.mul];
+    expect(build([square, [[square]], Op.i64.add]).compute(3n, 0n)).toBe(18n);
+  });
+
   it('gives functions locals of both types after their parameters', () => {
-    const code = [...i32Const(4), ...setLocal(2), ...getLocal(0), ...setLocal(3), ...getLocal(2), Op.extendU];
-    const { compute } = build([...code, ...getLocal(3), Op.i64.add], { i32Locals: 1, i64Locals: 1 });
+    const code = [i32Const(4), setLocal(2), getLocal(0), setLocal(3), getLocal(2), Op.extendU];
+    const { compute } = build([code, getLocal(3), Op.i64.add], { i32Locals: 1, i64Locals: 1 });
     expect(compute(38n, 0n)).toBe(42n);
   });
 
   it('leaves blocks by their labels', () => {
-    const unlessZero = [...getLocal(0), Op.i64.eqz, ...branchIf(0), ...i64Const(9), ...setLocal(1)];
-    const { compute } = build([...block(unlessZero), ...getLocal(1)]);
+    const unlessZero = [getLocal(0), Op.i64.eqz, branchIf(0), i64Const(9), setLocal(1)];
+    const { compute } = build([block(unlessZero), getLocal(1)]);
     expect(compute(0n, 1n)).toBe(1n);
     expect(compute(3n, 1n)).toBe(9n);
   });
 
   it('does what stands under a condition', () => {
-    const code = [...getLocal(0), Op.wrap, ...ifThen([...i64Const(-7), ...setLocal(1)]), ...getLocal(1)];
+    const code = [getLocal(0), Op.wrap, ifThen([i64Const(-7), setLocal(1)]), getLocal(1)];
     expect(build(code).compute(0n, 5n)).toBe(5n);
     expect(build(code).compute(1n, 5n)).toBe(-7n);
   });
 
   it('reaches memory at constant distances', () => {
     const { compute, memory } = build([
-      ...[...getLocal(0), Op.wrap, ...getLocal(1), ...access(Memory.i64Store, 1000)],
-      ...[...getLocal(0), Op.wrap, ...access(Memory.i64Load32S, 1000)],
+      [getLocal(0), Op.wrap, getLocal(1), access(Memory.i64Store, 1000)],
+      [getLocal(0), Op.wrap, access(Memory.i64Load32S, 1000)],
     ]);
     expect(compute(8n, 0x1_ffff_fffen)).toBe(-2n);
     expect(new DataView(memory.buffer).getBigUint64(1008, true)).toBe(0x1_ffff_fffen);
