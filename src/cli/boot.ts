@@ -101,8 +101,6 @@ export async function bootFiles(
   const interactive = Boolean(process.stdin.isTTY) && !scripted;
 
   // Clients may connect from now on, though the machine does not exist yet.
-  if (recorder && options.gdb !== undefined)
-    throw new BadInputError('what gdb does to a guest cannot be recorded; leave --gdb or --record away');
   const debugPort = await openDebugPort(options);
   const disk = openDisk(files);
   try {
@@ -129,6 +127,7 @@ export async function bootFiles(
     watcher?.attach(machine, image);
     const explainPanic = await panicExplainer(options, machine, image, files, watcher);
     const target = debugPort?.debuggerFor(machine);
+    if (target) recorder?.follow(target);
     const session = new Session(target ?? machine, output, {
       harts: options.smp,
       commands,
@@ -172,13 +171,13 @@ async function spectatorFor(
 
 /** Not for scripts that take rvemu for QEMU: what they read is the guest's words alone. */
 async function panicExplainer(
-  { explainPanic = true, standsInForQemu = false, gdb }: BootOptions,
+  { explainPanic = true, standsInForQemu = false }: BootOptions,
   machine: Machine,
   image: Uint8Array,
   files: GuestFiles,
   watcher: Spectator | undefined,
 ): Promise<((title: string) => string) | undefined> {
-  if (!explainPanic || gdb !== undefined || watcher?.showsOutput === false) return undefined;
+  if (!explainPanic || watcher?.showsOutput === false) return undefined;
   if (standsInForQemu && !process.stdin.isTTY) return undefined;
   const { PanicWatch } = await import('./panic-watch.js');
   const watch = new PanicWatch(
@@ -202,14 +201,13 @@ async function statisticsOf(machine: Machine): Promise<() => string> {
 }
 
 async function openDebugPort(options: BootOptions): Promise<DebugPort | undefined> {
-  const { gdb, wait = false, gdbHost = LOOPBACK, history = DEFAULT_HISTORY_BYTES, strictTlb } = options;
+  const { gdb, wait = false, gdbHost = LOOPBACK, history = DEFAULT_HISTORY_BYTES } = options;
   if (gdb === undefined) {
     if (wait) throw new BadInputError('--wait waits for a gdb; say with --gdb PORT where it connects');
     return undefined;
   }
   const { DebugPort } = await import('./debug-port.js');
-  // What strict mode and the model behind an explanation remember is not taken back when the machine is.
-  return DebugPort.open({ port: gdb, host: gdbHost, historyBytes: strictTlb ? 0 : history, waits: wait });
+  return DebugPort.open({ port: gdb, host: gdbHost, historyBytes: history, waits: wait });
 }
 
 export function openDisk({ disk, keepsWritesInMemory }: GuestFiles): BlockStore | undefined {

@@ -1,9 +1,11 @@
 /** `--record`: takes down what a run depends on while it goes on, and writes it to a file at the end. */
 import { writeFileSync } from 'node:fs';
 import type { BlockStore } from '../devices/device.js';
+import { BadInputError } from '../machine/errors.js';
 import type { InputEntry } from '../machine/input-log.js';
 import type { Machine } from '../machine/machine.js';
 import type { BootOptions } from './boot.js';
+import type { Debugger } from '../debug/debugger.js';
 import type { GuestFiles } from './guest-files.js';
 import { unusableFile } from './input-file.js';
 import { RecordedDisk } from './recorded-disk.js';
@@ -18,6 +20,7 @@ export class Recorder {
   private kernelHash = '';
   private disk: RecordedDisk | undefined;
   private diskHash = '';
+  private target: Debugger | undefined;
 
   constructor(private readonly command: Recording['command']) {}
 
@@ -37,8 +40,18 @@ export class Recorder {
     machine.onInput = (entry) => this.input.push(entry);
   }
 
-  /** Writes the run that is over. Throws BadInputError where the host does not let it. */
+  /** The run goes by what this debugger says. */
+  follow(target: Debugger): void {
+    this.target = target;
+  }
+
+  /** Writes the run that is over. Throws BadInputError where the host does not let it, or the run cannot be recorded. */
   write(path: string, exitCode: number): void {
+    if (this.target?.isChangedByHand) {
+      throw new BadInputError(
+        `the run was not recorded in ${path}: gdb changed registers or memory in it, or held harts, which a recording cannot have`,
+      );
+    }
     try {
       writeFileSync(path, encodeRecording(this.recording(exitCode)));
     } catch (error) {
@@ -47,7 +60,8 @@ export class Recorder {
   }
 
   private recording(exitCode: number): Recording {
-    const { kernelHash, disk, diskHash, input, command } = this;
+    const { kernelHash, disk, diskHash, command } = this;
+    const input = this.target?.pastInput ?? this.input;
     const [machine, files, options] = [this.machine!, this.files!, this.options!];
     const { harts, memoryBytes } = machine.board;
     const { seed = 0, virtio, strictTlb = false } = options;
@@ -57,11 +71,10 @@ export class Recorder {
       kernel: { path: files.kernel, sha256: kernelHash },
       disk: disk && { path: files.disk!, sha256: diskHash, overwritten: [...disk.overwritten] },
       machine: { harts, memoryBytes, seed, virtio, strictTlb },
-      input,
+      input: [...input],
       end: {
-        at: machine.cycles,
+        moment: machine.moment,
         instructions: machine.instructionCount,
-        byGuest: machine.moment.turn >= 0,
         exitCode,
         parts: Object.fromEntries(machine.fingerprint()),
       },

@@ -34,10 +34,9 @@ const shape = z.object({
   /** With the instructions that the harts had executed by then. */
   input: z.array(z.object({ at: count, instructions: count, bytes })),
   end: z.object({
-    at: count,
+    /** See Moment: in the middle of a round of slices where the guest ended the run itself, or gdb did. */
+    moment: z.object({ completed: count, turn: z.number().int(), steps: count }),
     instructions: count,
-    /** Whether the guest ended the run itself, in the middle of a round of slices. */
-    byGuest: z.boolean(),
     exitCode: z.number(),
     /** Hashes of the state by its parts. */
     parts: z.record(z.string(), z.string()),

@@ -117,8 +117,8 @@ function run(machine: Machine, { input, end }: Recording, print: () => void): st
       divergence ??= `at cycle ${at}, when ${JSON.stringify(Buffer.from(bytes).toString())} is typed, ${executed} instructions were executed instead of ${instructions}`;
     machine.type(bytes);
   }
-  runTo(end.at);
-  if (end.byGuest) machine.run(1);
+  runTo(end.moment.completed);
+  machine.runTo(end.moment);
   print();
   return divergence;
 }

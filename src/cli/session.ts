@@ -118,13 +118,13 @@ export class Session {
     const quiet = output.length === 0;
     this.watch([...this.transcript.feed(output), this.transcript.currentLine]);
 
-    if (stop.kind === 'paused') {
-      const ending = this.options.interrupt?.() ?? this.endingOfTime();
-      return { output, idleSeconds: this.secondsLeft, ending };
-    }
-    const asleep = quiet && stop.kind === 'idle';
     const notice = this.noticePanic();
     const explanation = this.explain(stop);
+    if (stop.kind === 'paused') {
+      const ending = this.options.interrupt?.() ?? this.endingOfTime();
+      return { output, idleSeconds: this.secondsLeft, notice, explanation, ending };
+    }
+    const asleep = quiet && stop.kind === 'idle';
     const ending =
       this.options.interrupt?.() ??
       this.endingOf(stop) ??
@@ -186,9 +186,10 @@ export class Session {
   }
 
   private explain(stop: Stop): string | undefined {
-    if (this.isExplained || !(stop.kind === 'stuck' || this.panickedSlices > 0)) return undefined;
+    const isStuck = (stop.kind === 'stuck' || stop.kind === 'paused') && stop.message !== undefined;
+    if (this.isExplained || !(isStuck || this.panickedSlices > 0)) return undefined;
     this.isExplained = true;
-    return this.options.explainPanic?.(stop.kind === 'stuck' ? stop.message : this.panicLine!);
+    return this.options.explainPanic?.(isStuck ? stop.message! : this.panicLine!);
   }
 
   /** Reads xv6's `panicked`, which `panic` sets once it has printed. A kernel without it is taken at its word. */

@@ -2,6 +2,7 @@
  * Run control for a machine: halts it, lets it go on or makes one hart step, and says why it came to a halt. It stands
  * between a session and the machine and answers for it: while the machine is halted, the session's runs run nothing.
  */
+import type { InputEntry } from '../machine/input-log.js';
 import type { Machine, Moment, StepLimit, Stop } from '../machine/machine.js';
 import type { Hart } from '../rv64/hart.js';
 import { Breakpoints } from './breakpoints.js';
@@ -45,10 +46,14 @@ export class Debugger {
   private halted = false;
   private lastHalt: Halt;
   private limit: StepLimit | undefined;
+  /** Harts that are to be held as soon as the turn of one of them comes. */
+  private holding: readonly Hart[] = [];
   /** What a probe or a watcher saw in the run that is under way. */
   private seen: Halt | undefined;
   /** Whether the last run ended because the guest waits. Otherwise time that passes is not the guest's. */
   private isIdle = false;
+
+  private changed = false;
 
   /** The way into the past that is being gone. */
   private journey: Journey | undefined;
@@ -107,13 +112,14 @@ export class Debugger {
     this.isIdle = stop.kind === 'idle';
     switch (stop.kind) {
       case 'paused':
+        if (this.seen === undefined && this.holdNow()) return { kind: 'budget' };
         // What is not seen is the end of a step, which the hart is known for.
         this.haltFor(this.seen ?? { hart: this.lastHalt.hart, reason: 'step' });
         break;
       case 'stuck':
         if (this.follower === undefined || this.lastHalt.reason === 'stuck') break;
         this.haltFor({ hart: this.machine.harts.find((hart) => hart.stuck)!, reason: 'stuck' });
-        return { kind: 'paused' };
+        return { kind: 'paused', message: stop.message };
       case 'finished':
       case 'reset':
         this.follower?.ended(stop.kind === 'finished' ? stop.code : 0);
@@ -137,22 +143,35 @@ export class Debugger {
     this.halted = true;
   }
 
+  /** Whether the run is another one than it would be by itself with the same input. */
+  get isChangedByHand(): boolean {
+    return this.changed;
+  }
+
+  /** What was typed on the way to where the run is; undefined where there is no way back, and so no other way. */
+  get pastInput(): readonly InputEntry[] | undefined {
+    return this.history?.pastInput;
+  }
+
   /** To be called before registers or memory are changed, while the machine is halted. */
   changeByHand(): void {
+    this.changed = true;
     this.history?.changeByHand();
   }
 
-  /** Lets the machine go on. A hart that stands at a breakpoint goes on with its instruction if it is `from`. */
-  resume(from: Hart): void {
+  /**
+   * Lets the machine go on, without the harts that are to be held. A hart that stands at a breakpoint goes on with its
+   * instruction if it is `from`.
+   */
+  resume(from: Hart, held: readonly Hart[] = []): void {
     this.breakpoints.tidy();
     this.watchpoints.tidy();
-    this.goOn(from, undefined);
+    this.goOn(from, held);
   }
 
-  /** Has a hart make one step (see Hart.steps), whatever breakpoint it stands at; the others have their turns. */
-  step(hart: Hart): void {
-    const limit = hart.steps + 1;
-    this.goOn(hart, (each) => (each === hart ? limit : Infinity));
+  /** Has a hart make one step (see Hart.steps), whatever breakpoint it stands at; the others have their turns, or are held. */
+  step(hart: Hart, held: readonly Hart[] = []): void {
+    this.goOn(hart, held, hart.steps + 1);
   }
 
   // ---- backwards ----------------------------------------------------------------------------------------
@@ -239,12 +258,37 @@ export class Debugger {
     this.witness = undefined;
   }
 
-  private goOn(hart: Hart, limit: StepLimit | undefined): void {
+  private goOn(hart: Hart, held: readonly Hart[], steps = Infinity): void {
     this.breakpoints.letPass(hart);
     this.lastHalt = { hart, reason: this.lastHalt.reason };
-    this.limit = limit;
+    this.holdOnly(held);
+    const { holding } = this;
+    this.limit = (each) => (holding.includes(each) ? each.steps : each === hart ? steps : Infinity);
     this.halted = false;
     this.onResume();
+  }
+
+  /**
+   * Holding harts makes another run of it, so it is put off until one of them would execute something: a step of the
+   * hart whose turn it is, which debuggers make over breakpoints with all others held, changes nothing.
+   */
+  private holdOnly(held: readonly Hart[]): void {
+    const { heldHarts } = this.machine;
+    const isSo = held.length === heldHarts.length && held.every((hart) => heldHarts.includes(hart));
+    this.holding = isSo ? [] : held;
+    if (isSo || heldHarts.length === 0) return;
+    this.changeByHand();
+    this.machine.hold([]);
+  }
+
+  /** Holds the harts that are to be held, if the turn of one of them made the machine pause. */
+  private holdNow(): boolean {
+    const { holding, lastHalt, machine } = this;
+    if (holding.length === 0 || lastHalt.hart.steps >= this.limit!(lastHalt.hart, 0)) return false;
+    this.changeByHand();
+    machine.hold(holding);
+    this.holding = [];
+    return true;
   }
 
   /** Has the run that is under way come to a halt, unless it is one through the past; whether it has. */

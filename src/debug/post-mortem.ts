@@ -78,7 +78,7 @@ export class PostMortem {
 
   /** The exceptions that a hart is still in the handlers of, the first one first. */
   faultsOf(hart: Hart): readonly KernelFault[] {
-    const chain = this.chains[hart.index];
+    const chain = this.chainOf(hart);
     const last = chain.at(-1);
     const isOver = last === undefined || !isBelow(BigInt.asUintN(64, hart.x[STACK_POINTER]), last);
     return isOver && hart.stuck === undefined ? [] : chain;
@@ -86,11 +86,18 @@ export class PostMortem {
 
   private note(hart: Hart, cause: bigint, value: bigint): void {
     const fault = this.describe(hart, cause, value);
-    const chain = this.chains[hart.index];
+    const chain = this.chainOf(hart);
     const last = chain.at(-1);
     if (last && isBelow(fault.registers[STACK_POINTER], last)) {
       if (chain.length < MAXIMUM_CHAIN) chain.push(fault);
     } else this.chains[hart.index] = [fault];
+  }
+
+  /** Without what a machine that was brought back to its past has yet to do. */
+  private chainOf({ index }: Hart): KernelFault[] {
+    const now = this.machine.instructionCount;
+    this.chains[index] = this.chains[index].filter(({ instructionCount }) => instructionCount < now);
+    return this.chains[index];
   }
 
   private describe(hart: Hart, cause: bigint, value: bigint): KernelFault {

@@ -143,14 +143,6 @@ export class VirtioBlk implements VirtioBackend {
     const end = sector + BigInt(Math.ceil(bytes / SECTOR_BYTES));
     return bytes % SECTOR_BYTES === 0 && end <= BigInt(this.store.sectors);
   }
-
-  state(): unknown {
-    return this.store.state();
-  }
-
-  restore(state: unknown): void {
-    this.store.restore(state);
-  }
 }
 
 /** Cuts a transfer of `bytes` from `sector` on into pieces: pairs of a first sector and a length in bytes. */

@@ -31,7 +31,7 @@ import {
 } from './virtqueue.js';
 import { withWord, wordOf } from './words.js';
 
-/** What a device is behind the transport. */
+/** What a device is behind the transport. It has no state of its own: what a disk holds is its store's. */
 export interface VirtioBackend {
   /** The kind of device (section 5): 2 is a disk. */
   readonly deviceId: number;
@@ -41,8 +41,6 @@ export interface VirtioBackend {
   readonly configuration: Uint8Array;
   /** Serves one request and returns how many bytes of the chain's writable part it used. */
   serve(chain: Chain): number | Broken;
-  state(): unknown;
-  restore(state: unknown): void;
 }
 
 export type VirtioVersion = 1 | 2;
@@ -119,7 +117,6 @@ interface VirtioMmioState {
   version: VirtioVersion | 0;
   registers: typeof AT_RESET;
   queue: VirtqueueState;
-  backend: unknown;
 }
 
 export class VirtioMmio implements Device {
@@ -351,16 +348,14 @@ export class VirtioMmio implements Device {
       version: this.answeredVersion,
       registers: { ...this.registers },
       queue: this.queue.state(),
-      backend: this.backend?.state(),
     };
   }
 
   /** Leaves the line alone: whether its last news was heard is the interrupt controller's to remember. */
   restore(state: unknown): void {
-    const { version, registers, queue, backend } = state as VirtioMmioState;
+    const { version, registers, queue } = state as VirtioMmioState;
     this.answeredVersion = version;
     this.registers = { ...registers };
     this.queue.restore(queue);
-    this.backend?.restore(backend);
   }
 }

@@ -11,7 +11,7 @@ import { canTranslate } from '../rv64/jit/host-support.js';
 import { Jit, type JitOptions } from '../rv64/jit/jit.js';
 import { Hart, type Observer } from '../rv64/hart.js';
 import { State } from '../rv64/state.js';
-import { StrictMode, type StrictObserver } from '../rv64/strict-mode.js';
+import { StrictMode, type StrictObserver, type StrictState } from '../rv64/strict-mode.js';
 import { BoardBus, RamDma } from './board-bus.js';
 import { VirtualClock } from './clock.js';
 import { buildDeviceTree } from './devicetree.js';
@@ -74,8 +74,8 @@ export type Stop =
   | { readonly kind: 'finished'; readonly code: number; readonly message?: string }
   /** The guest asked for a reset. */
   | { readonly kind: 'reset' }
-  /** A step limit was reached, or somebody called `pause`; `run` goes on from there. */
-  | { readonly kind: 'paused' }
+  /** A step limit was reached, or somebody called `pause`; `run` goes on from there. The message is why, if the guest got stuck. */
+  | { readonly kind: 'paused'; readonly message?: string }
   /** The guest can never get on; the message says what it did. */
   | { readonly kind: 'stuck'; readonly message: string };
 
@@ -144,6 +144,8 @@ export class Machine {
   /** The round that the harts are in the middle of, while the run is paused in it. */
   private round: Round | undefined;
   private pausing = false;
+  private held: readonly Hart[] = [];
+  private strict: StrictMode<unknown> | undefined;
   /** Instructions executed, and interrupts taken, since the machine was made or loaded. */
   private instructions = 0;
   private ended: Stop | undefined;
@@ -255,6 +257,16 @@ export class Machine {
     this.running?.stop();
   }
 
+  /** Harts that are held: their time passes, and they execute nothing. */
+  get heldHarts(): readonly Hart[] {
+    return this.held;
+  }
+
+  /** Holds these harts and lets all others go on. What is held is part of the machine's state. */
+  hold(harts: readonly Hart[]): void {
+    this.held = [...harts];
+  }
+
   /** Where the run is. */
   get moment(): Moment {
     const { completed, round } = this;
@@ -277,6 +289,7 @@ export class Machine {
     if (this.round !== undefined) return this.completed;
     let next = Infinity;
     for (const hart of this.harts) {
+      if (this.held.includes(hart)) continue;
       hart.lookForSpin();
       next = Math.min(next, hart.isIdle ? hart.wakeUp : this.completed);
     }
@@ -308,7 +321,8 @@ export class Machine {
     const round = (this.round ??= this.beginRound());
     for (;;) {
       const hart = this.hartOf(round);
-      this.runSlice(hart, round.until, limit(hart, round.turn));
+      if (this.held.includes(hart)) hart.idleUntil(round.until);
+      else this.runSlice(hart, round.until, limit(hart, round.turn));
       if (this.pausing || this.ended !== undefined) return;
       if (round.turn + 1 === this.harts.length) break;
       round.turn++;
@@ -446,6 +460,7 @@ export class Machine {
   beStrict<Store>(observer: StrictObserver<Store>): void {
     const strict = new StrictMode(this.harts, this.frames, RAM_BASE, () => this.running, observer);
     this.harts.forEach((hart) => hart.beStrict(strict));
+    this.strict = strict as StrictMode<unknown>;
   }
 
   /** Where a hart is and what trap it took last, in a few lines. */
@@ -471,6 +486,8 @@ export class Machine {
       devices: this.devices.map((device) => device.state()),
       disk: this.options.disk?.state(),
       ended: this.ended,
+      held: this.held.map((hart) => hart.index),
+      strict: this.strict?.save(),
     };
   }
 
@@ -503,6 +520,8 @@ export class Machine {
     if (state.disk !== undefined) this.options.disk?.restore(state.disk);
     this.harts.forEach((hart, index) => hart.loadBlock(state.hartBlocks[index]));
     this.ended = state.ended;
+    this.held = state.held.map((index) => this.harts[index]);
+    if (state.strict !== undefined) this.strict?.restore(state.strict as StrictState<unknown>);
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { Round, Stop } from './machine.js';
 
 /** Changes whenever the meaning of a snapshot's contents does. */
-export const SNAPSHOT_VERSION = 2;
+export const SNAPSHOT_VERSION = 3;
 
 /** All of a machine's state that changes, but for RAM. */
 export interface MachineState {
@@ -18,6 +18,10 @@ export interface MachineState {
   /** Undefined where the disk's contents live outside the machine. */
   readonly disk: unknown;
   readonly ended: Stop | undefined;
+  /** Numbers of the harts that a debugger holds. */
+  readonly held: readonly number[];
+  /** What strict mode remembers, where the machine is strict; not part of the hash. */
+  readonly strict: unknown;
 }
 
 export interface Snapshot extends MachineState {
@@ -68,7 +72,7 @@ export function unpackRam(packed: PackedRam, ram: Uint8Array): void {
 
 /** Sixteen hexadecimal digits that depend on every bit of the state. */
 export function hashSnapshot(snapshot: Snapshot): string {
-  const { ram, hartBlocks, kernel: _kernel, ...rest } = snapshot;
+  const { ram, hartBlocks, kernel: _kernel, strict: _strict, ...rest } = snapshot;
   const hash = new Hash();
   hash.bytes(new Uint8Array(ram.pages.buffer, ram.pages.byteOffset, ram.pages.byteLength));
   hash.bytes(ram.bytes);

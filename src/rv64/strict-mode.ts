@@ -4,7 +4,7 @@
  * does what the entry that was kept says. Instructions are not: what is executed is what is in memory, but the first
  * fetch from a page of which a hart may still hold other instructions is reported.
  */
-import { type StaleUse, StrictTlb } from '../sv39/strict-tlb.js';
+import { type KeptEntries, type StaleUse, StrictTlb } from '../sv39/strict-tlb.js';
 import type { Access, Regime, TableMemory, Walk } from '../sv39/walk.js';
 import type { Frames } from './frames.js';
 import type { Hart } from './hart.js';
@@ -33,6 +33,13 @@ interface Fetched<Store> {
   by: bigint | undefined;
 }
 
+type FetchedFrames<Store> = ReadonlyMap<number, Fetched<Store>>;
+
+export interface StrictState<Store> {
+  readonly kept: KeptEntries<Store>;
+  readonly fetched: readonly FetchedFrames<Store>[];
+}
+
 /** What a hart tells strict mode, and asks of it. */
 export interface Strict {
   /** See StrictTlb. */
@@ -55,7 +62,7 @@ export interface Strict {
 export class StrictMode<Store> implements Strict {
   private readonly tlb: StrictTlb<Store>;
   /** By hart, then by frame of RAM. */
-  private readonly fetched: Map<number, Fetched<Store>>[];
+  private fetched: Map<number, Fetched<Store>>[];
 
   /** `running` is the hart that executes just now. */
   constructor(
@@ -73,6 +80,19 @@ export class StrictMode<Store> implements Strict {
     );
     frames.onRememberedStore = (ramOffset, bytes, touchesCode) =>
       this.beforeStore(ramOffset, bytes, touchesCode);
+  }
+
+  /** A copy of all that is remembered. */
+  save(): StrictState<Store> {
+    return { kept: this.tlb.save(), fetched: this.fetched.map(copyOf) };
+  }
+
+  /** Takes back what `save` returned. */
+  restore({ kept, fetched }: StrictState<Store>): void {
+    this.tlb.restore(kept);
+    this.fetched = fetched.map(copyOf);
+    for (const each of this.fetched) for (const frame of each.keys()) this.frames.remember(frame);
+    this.harts.forEach((hart) => hart.forgetTranslations());
   }
 
   walk(...access: Parameters<Strict['walk']>): ReturnType<Strict['walk']> {
@@ -127,3 +147,6 @@ export class StrictMode<Store> implements Strict {
     return isFetched;
   }
 }
+
+const copyOf = <Store>(fetched: FetchedFrames<Store>): Map<number, Fetched<Store>> =>
+  new Map([...fetched].map(([frame, each]) => [frame, { ...each }]));

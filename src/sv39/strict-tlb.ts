@@ -37,6 +37,9 @@ export interface StaleUse<Store> {
   readonly present: Walk;
 }
 
+/** The entries kept for each hart, by where they are looked for. */
+export type KeptEntries<Store> = readonly (readonly (readonly [number, readonly KeptEntry<Store>[]])[])[];
+
 const HARDWARE_BITS = PTE_A | PTE_D;
 
 const asidOf = (satp: bigint): number => Number((satp >> 44n) & 0xffffn);
@@ -147,6 +150,22 @@ export class StrictTlb<Store> {
     return true;
   }
 
+  /** A copy of what is kept. */
+  save(): KeptEntries<Store> {
+    return this.harts.map((byPlace) =>
+      [...byPlace].map(([key, entries]) => [key, copiesOf(entries)] as const),
+    );
+  }
+
+  /** Takes back what `save` returned. */
+  restore(kept: KeptEntries<Store>): void {
+    this.byFrame.clear();
+    kept.forEach((byPlace, hart) => {
+      this.harts[hart] = new Map(byPlace.map(([key, entries]) => [key, copiesOf(entries)]));
+      for (const entries of this.harts[hart].values()) entries.forEach((entry) => this.watch(entry));
+    });
+  }
+
   private find(hart: number, virtual: bigint, level: number, satp: bigint): KeptEntry<Store> | undefined {
     const asid = asidOf(satp);
     return this.harts[hart]
@@ -161,6 +180,10 @@ export class StrictTlb<Store> {
     const entries = this.harts[entry.hart].get(key);
     if (entries) entries.push(entry);
     else this.harts[entry.hart].set(key, [entry]);
+    this.watch(entry);
+  }
+
+  private watch(entry: KeptEntry<Store>): void {
     const frame = Math.floor(entry.at / 4096);
     const others = this.byFrame.get(frame);
     if (others) others.push(entry);
@@ -208,3 +231,6 @@ export class StrictTlb<Store> {
     this.onStale({ virtual, access, entry, kept, present });
   }
 }
+
+const copiesOf = <Store>(entries: readonly KeptEntry<Store>[]): KeptEntry<Store>[] =>
+  entries.map((entry) => ({ ...entry }));

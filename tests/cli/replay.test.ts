@@ -123,12 +123,6 @@ describe('a recorded run', () => {
       expect({ exitCode, output }).toEqual({ exitCode: 2, output: '' });
     }
   });
-
-  it('cannot have gdb in it', async () => {
-    const { exitCode, errors } = await rvemu([...boot, '--record', 'g', '--gdb', '0']);
-    expect(errors).toMatch(/^rvemu: what gdb does to a guest cannot be recorded; .*\n$/);
-    expect(exitCode).toBe(2);
-  });
 });
 
 it('what is typed while the guest waits is replayed at the very cycle', async () => {

@@ -717,6 +717,7 @@ describe('a guest that does anything at all', () => {
         const copy = build({ version: chosen });
         copy.ram.bytes.set(original.ram.bytes);
         copy.device.restore(structuredClone(original.device.state()));
+        copy.store.restore(structuredClone(original.store.state()));
         expect(copy.line.calls).toEqual([]);
         original.line.calls = [];
         for (const { device, driver } of [original, copy]) {

@@ -9,12 +9,22 @@ const KERNEL = new URL('../../images/kernel.elf', import.meta.url).pathname;
 
 /** What gdb prints when it runs `commands` on a guest that has not executed anything; `words` are for `rvemu boot`. */
 export async function debug(commands: readonly string[], words: readonly string[] = []): Promise<string> {
+  return (await debugged(commands, words)).output;
+}
+
+/** The same, and what rvemu has to say, to which `input` is typed. */
+export async function debugged(
+  commands: readonly string[],
+  words: readonly string[] = [],
+  input = '',
+): Promise<{ output: string; errors: string }> {
   const rvemu = spawn(process.execPath, [
     ...['--import', 'tsx', 'src/cli/main.ts', 'boot', '--gdb', '0', '--wait', '--ephemeral', ...words],
   ]);
   let errors = '';
   rvemu.stderr.on('data', (bytes) => (errors += bytes));
   rvemu.stdout.resume();
+  rvemu.stdin.write(input);
   const ended = once(rvemu, 'close');
   try {
     let port: string | undefined;
@@ -32,7 +42,9 @@ export async function debug(commands: readonly string[], words: readonly string[
     let output = '';
     for (const stream of [gdb.stdout, gdb.stderr]) stream.on('data', (bytes) => (output += bytes));
     await once(gdb, 'close');
-    return output;
+    rvemu.kill();
+    await ended;
+    return { output, errors };
   } finally {
     rvemu.kill();
     await ended;

@@ -267,17 +267,20 @@ export class GdbConnection implements Follower {
     return undefined;
   }
 
-  /** Takes actions such as `s:2;c`. The schedule is the machine's own: harts without an action go on as well. */
+  /** Takes actions such as `s:2;c`: one without a thread is all others'. Harts without an action are held. */
   private continueThreads(text: string): string | undefined {
     const actions = text.split(';').map((item) => {
-      const [, action, thread] = /^([cs]|[CS][0-9a-f]{2})(?::(.+))?$/i.exec(item) ?? [];
-      const hart = thread === undefined ? this.general : this.hartOf(thread);
-      return { isStep: action?.toLowerCase().startsWith('s'), hart };
+      const [, action, thread = '-1'] = /^([cs]|[CS][0-9a-f]{2})(?::(.+))?$/i.exec(item) ?? [];
+      const isForAll = thread === '-1';
+      return { isStep: action?.toLowerCase().startsWith('s'), isForAll, hart: this.hartOf(thread) };
     });
     if (actions.some(({ isStep, hart }) => isStep === undefined || hart === undefined)) return BAD_PACKET;
+    const named = new Set(actions.map(({ hart }) => hart));
+    const isForAll = actions.some((action) => action.isForAll);
+    const held = this.target.machine.harts.filter((hart) => !isForAll && !named.has(hart));
     const step = actions.find(({ isStep }) => isStep);
-    if (step) this.target.step(step.hart!);
-    else this.target.resume(this.general);
+    if (step) this.target.step(step.hart!, held);
+    else this.target.resume(held.includes(this.general) ? actions[0].hart! : this.general, held);
     return undefined;
   }
 }

@@ -43,6 +43,11 @@ export class History {
     return this.checkpoints.all[0].moment;
   }
 
+  /** What was typed up to where the run is. */
+  get pastInput(): readonly InputEntry[] {
+    return this.input.slice(0, this.inputTaken);
+  }
+
   /** Memory that the checkpoints take. */
   get bytes(): number {
     return this.checkpoints.bytes;
@@ -81,7 +86,7 @@ export class History {
 
   /** Types at the guest's serial port, between this round of slices and the next. */
   type(bytes: Uint8Array): void {
-    this.held.push(bytes);
+    this.held.push(new Uint8Array(bytes));
   }
 
   get pendingInput(): number {

@@ -1,6 +1,10 @@
 /** The server under gdb itself, where that is installed. */
-import { describe, expect, it } from 'vitest';
-import { debug, isGdbInstalled } from '../../support/gdb-process.js';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { debug, debugged, isGdbInstalled } from '../../support/gdb-process.js';
+import { Running, RVEMU } from '../../support/process.js';
 
 if (!isGdbInstalled) console.log('gdb-multiarch is not installed: what it makes of the server is not tested');
 
@@ -102,6 +106,60 @@ describe.skipIf(!isGdbInstalled)('gdb', () => {
     expect(seen.written).not.toBe('0');
     expect(seen).toMatchObject({ unwritten: '0', cycles: '0' });
     expect(output).toMatch(/No more reverse-execution history/);
+  });
+
+  it('steps one thread while the others stay where they are, with scheduler-locking', async () => {
+    const threads = [1, 2, 3].map((thread) => `thread apply ${thread} printf "pc=%lx\\n", $pc`);
+    const output = await debug([
+      ...['break exec', 'continue', 'delete', 'set scheduler-locking on', ...threads],
+      ...['thread 3', 'stepi', 'stepi', 'stepi', ...threads, 'thread 1', 'stepi', ...threads],
+    ]);
+    const pcs = [...output.matchAll(/^pc=(\S+)$/gm)].map(([, pc]) => pc);
+    expect(pcs).toHaveLength(9);
+    const [before, third, first] = [pcs.slice(0, 3), pcs.slice(3, 6), pcs.slice(6)];
+    expect(third.slice(0, 2)).toEqual(before.slice(0, 2));
+    expect(third[2]).not.toBe(before[2]);
+    expect(first.slice(1)).toEqual(third.slice(1));
+    expect(first[0]).not.toBe(third[0]);
+  });
+
+  it('leaves the explanation of a panic to rvemu', async () => {
+    const { output, errors } = await debugged([
+      ...['set *(int *)&fault = 1', 'watch *(int *)&panicked', 'continue', 'backtrace'],
+    ]);
+    expect(output).toMatch(/ in panic /);
+    expect(errors).toMatch(/^why: panic: /m);
+  });
+
+  describe('recorded', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rvemu-gdb-'));
+    const file = join(folder, 'run.rvemu');
+    afterEach(() => rmSync(file, { force: true }));
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    it('comes out the same without it, up to where it was left, wherever it went in between', async () => {
+      const commands = [
+        'break exec',
+        'continue',
+        'stepi 5',
+        'continue',
+        'reverse-stepi',
+        'reverse-continue',
+        'stepi',
+      ];
+      const { errors } = await debugged([...commands, 'kill'], ['--record', file], 'ls\n');
+      expect(errors).toContain('recorded; ');
+      const replay = new Running([...RVEMU, 'replay', file]);
+      expect(await replay.ended).toBe(0);
+      expect(replay.errors).toContain('the same to the bit');
+    });
+
+    it('is refused in a sentence when it changed something', async () => {
+      const commands = ['break exec', 'continue', 'set $t0 = 5', 'kill'];
+      const { errors } = await debugged(commands, ['--record', file]);
+      expect(errors).toMatch(/: the run was not recorded in .*: gdb changed registers or memory in it.*\n$/);
+      expect(existsSync(file)).toBe(false);
+    });
   });
 
   it('kills the guest', async () => {

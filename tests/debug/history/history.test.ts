@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../../src/devices/block-store.js';
 import { RewindableStore } from '../../../src/devices/rewindable-store.js';
-import type { History } from '../../../src/debug/history/history.js';
+import { History } from '../../../src/debug/history/history.js';
+import { OutputGate } from '../../../src/debug/history/output-gate.js';
 import { Machine, type Moment } from '../../../src/machine/machine.js';
+import { faultyKernel } from '../../support/faulty.js';
 import { fileSystemImage, kernelElf } from '../../support/images.js';
 import { remembered } from '../../support/remembered.js';
 
 const MEBIBYTE = 1 << 20;
+
+/** See images/kernel/fault.h. */
+const NO_FENCE_AFTER_UNMAP = 26;
 
 /** The same with ways to drive it. */
 function driven(options: Parameters<typeof remembered>[0] = {}) {
@@ -96,6 +101,37 @@ describe('a run that is remembered', () => {
     go(history.goTo(early));
     go(history.goTo(late));
     expect(machine.hash()).toBe(hash);
+  });
+
+  it('brings back what strict mode remembers', () => {
+    const gate = new OutputGate(() => {});
+    const machine = new Machine({
+      kernel: faultyKernel(NO_FENCE_AFTER_UNMAP),
+      disk: new RewindableStore(new MemoryStore(fileSystemImage.slice())),
+      output: gate.sink,
+    });
+    const stale: bigint[] = [];
+    machine.beStrict({
+      describe: (hart) => hart?.pc,
+      translation: (_, { virtual }) => void stale.push(virtual),
+      fetch: () => {},
+      watchesFetches: true,
+    });
+    const history = new History(machine, gate, 64 * MEBIBYTE);
+    history.type(new TextEncoder().encode('memtest\n'));
+    const states: { moment: Moment; hash: string; strict: unknown }[] = [];
+    while (stale.length === 0) {
+      history.run(10_000_000, 'skip');
+      states.push({ moment: machine.moment, hash: machine.hash(), strict: machine.saveState().strict });
+    }
+    const found = stale.length;
+    for (const { moment, hash, strict } of states.slice(-3).reverse()) {
+      go(history.goTo(moment));
+      expect(machine.hash()).toBe(hash);
+      expect(machine.saveState().strict).toEqual(strict);
+    }
+    while (machine.cycles < states.at(-1)!.moment.completed) history.run(2_000_000, 'skip');
+    expect(stale.slice(found)).toContain(stale[0]);
   });
 
   it('brings back its disk', () => {
