@@ -1,13 +1,13 @@
 /**
  * Backtraces through frame pointers, as a compiler lays them out under -fno-omit-frame-pointer (RISC-V psABI, "Frame
  * Pointer Convention"): s0 holds the frame's upper end, with the return address and the caller's s0 just below it.
- * They are taken often, so everything here is a plain number, and memory is read from one view.
+ * They are taken often, so everything here is a plain number, memory is read from one view, and equal stacks are one array.
  */
+import { pcOf, registerOf, rootTableOf } from '../machine/as-numbers.js';
 import type { Machine } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory-map.js';
-import { Slot } from '../rv64/csr/bits.js';
 import type { Hart } from '../rv64/hart.js';
-import { LEVELS, PAGE_BYTES, PTE_BYTES } from '../sv39/pte.js';
+import { ENTRIES_PER_TABLE, LEVELS, PAGE_BYTES, PTE_BYTES } from '../sv39/pte.js';
 
 const FRAME_POINTER = 8;
 const RETURN_ADDRESS = 1;
@@ -20,11 +20,19 @@ const MAXIMUM_FRAME_BYTES = 4 * PAGE_BYTES;
 const VALID = 1;
 const LEAF = 0xe;
 
+/** Bytes that an entry of each level spans. */
+const SPANS = Array.from({ length: LEVELS }, (_, level) => PAGE_BYTES * ENTRIES_PER_TABLE ** level);
+
 export class Backtracer {
   private readonly ram: DataView;
   /** The page of virtual memory that was read last in this backtrace, and where it lies; -1 for nowhere. */
   private page = -1;
   private frameOffset = -1;
+  /** The addresses of the backtrace that is being taken. */
+  private readonly addresses = new Float64Array(MAXIMUM_DEPTH);
+  private depth = 0;
+  /** Every stack that there ever was, by a hash: a guest comes to the same places again and again. */
+  private readonly known = new Map<number, (readonly number[])[]>();
 
   constructor(machine: Machine) {
     const ram = machine.readMemory(BigInt(RAM_BASE), machine.board.memoryBytes)!;
@@ -35,32 +43,58 @@ export class Backtracer {
    * The pc, then return addresses from the innermost call outwards. At a function's first instruction its frame does
    * not stand yet: say so with `atEntry`.
    */
-  of(hart: Hart, atEntry: boolean): number[] {
+  of(hart: Hart, atEntry: boolean): readonly number[] {
     this.page = -1;
-    const addresses = [unsigned(hart.pc)];
-    if (atEntry) addresses.push(unsigned(hart.x[RETURN_ADDRESS]));
-    let frame = unsigned(hart.x[FRAME_POINTER]);
+    this.depth = 0;
+    this.push(pcOf(hart));
+    if (atEntry) this.push(registerOf(hart, RETURN_ADDRESS));
+    let frame = registerOf(hart, FRAME_POINTER);
     // A function that calls none may keep its return address in ra, and save s0 only.
     const saved = atEntry ? 0 : this.word(hart, frame - 8);
     if (isNextFrame(saved, frame)) {
-      addresses.push(unsigned(hart.x[RETURN_ADDRESS]));
+      this.push(registerOf(hart, RETURN_ADDRESS));
       frame = saved;
     }
-    while (addresses.length < MAXIMUM_DEPTH) {
+    while (this.depth < MAXIMUM_DEPTH) {
       const returnAddress = this.word(hart, frame - 8);
       if (returnAddress === 0) break;
-      addresses.push(returnAddress);
+      this.push(returnAddress);
       const caller = this.word(hart, frame - 16);
       if (!isNextFrame(caller, frame)) break;
       frame = caller;
     }
-    return addresses;
+    return this.shared();
+  }
+
+  private push(address: number): void {
+    this.addresses[this.depth++] = address;
+  }
+
+  /** The addresses as the one array for all stacks like it. */
+  private shared(): readonly number[] {
+    const { addresses, depth } = this;
+    let hash = 0;
+    for (let index = 0; index < depth; index++) hash = (Math.imul(hash, 31) + addresses[index]) | 0;
+    const alike = this.known.get(hash) ?? [];
+    for (const stack of alike) if (this.isThis(stack)) return stack;
+    const stack = Array.from(addresses.subarray(0, depth));
+    this.known.set(hash, [...alike, stack]);
+    return stack;
+  }
+
+  private isThis(stack: readonly number[]): boolean {
+    if (stack.length !== this.depth) return false;
+    for (let index = 0; index < stack.length; index++) {
+      if (stack[index] !== this.addresses[index]) return false;
+    }
+    return true;
   }
 
   /** The doubleword at a virtual address, as the hart's present table translates it; 0 where there is none. */
   private word(hart: Hart, address: number): number {
-    const offset = address % PAGE_BYTES;
-    if (address < 0 || address % 8 !== 0) return 0;
+    // The operator takes the low 32 bits of any address.
+    const offset = address & (PAGE_BYTES - 1);
+    if (address < 0 || offset % 8 !== 0) return 0;
     if (address - offset !== this.page) {
       this.page = address - offset;
       this.frameOffset = this.translate(hart, this.page) - RAM_BASE;
@@ -72,12 +106,12 @@ export class Backtracer {
 
   /** The physical address of a page; -1 where it is not mapped. */
   private translate(hart: Hart, page: number): number {
-    const satp = BigInt.asUintN(64, hart.csr[Slot.satp]);
-    if (satp >> 60n === 0n) return page;
-    let table = Number(satp & 0xfff_ffff_ffffn) * PAGE_BYTES;
+    const root = rootTableOf(hart);
+    if (root === undefined) return page;
+    let table = root;
     for (let level = LEVELS - 1; level >= 0; level--) {
-      const span = PAGE_BYTES * 512 ** level;
-      const at = table - RAM_BASE + (Math.floor(page / span) % 512) * PTE_BYTES;
+      const span = SPANS[level];
+      const at = table - RAM_BASE + ((page / span) & (ENTRIES_PER_TABLE - 1)) * PTE_BYTES;
       if (at < 0 || at + PTE_BYTES > this.ram.byteLength) return -1;
       const low = this.ram.getUint32(at, true);
       if ((low & VALID) === 0) return -1;
@@ -92,5 +126,3 @@ export class Backtracer {
 /** Whether a caller's frame pointer can be `caller` where its callee's is `frame`. */
 const isNextFrame = (caller: number, frame: number): boolean =>
   caller > frame && caller - frame <= MAXIMUM_FRAME_BYTES;
-
-const unsigned = (value: bigint): number => Number(BigInt.asUintN(64, value));

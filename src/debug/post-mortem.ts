@@ -71,7 +71,7 @@ export class PostMortem {
     return this.machine.harts.find((hart) => hart.stuck ?? isPanicking(hart));
   }
 
-  stackOf(hart: Hart): number[] {
+  stackOf(hart: Hart): readonly number[] {
     const isAtEntry = this.machine.symbols.nameAt(hart.pc)?.offset === 0;
     return this.tracer.of(hart, isAtEntry);
   }

@@ -91,11 +91,11 @@ export class Watchpoints {
     this.watched.read = needed.read;
   }
 
-  private check(access: 'write' | 'read', at: bigint, bytes: number, hart: Hart | undefined): void {
+  private check(access: 'write' | 'read', at: number, bytes: number, hart: Hart | undefined): void {
     for (const watchpoint of this.active.values()) {
       if (watchpoint.kind !== 'access' && watchpoint.kind !== access) continue;
       const isHit = watchpoint.pieces.some(
-        ({ physical, length }) => at < physical + BigInt(length) && physical < at + BigInt(bytes),
+        ({ physical, length }) => at < Number(physical) + length && Number(physical) < at + bytes,
       );
       if (isHit) return this.onHit(watchpoint, hart);
     }

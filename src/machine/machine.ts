@@ -58,8 +58,11 @@ export interface MachineOptions {
   readonly jit?: boolean | JitOptions;
 }
 
-/** Called before a store (or load) of `bytes` bytes; it may look at everything and change nothing. */
-export type FrameWatcher = (physicalAddress: bigint, bytes: number, hart: Hart | undefined) => void;
+/**
+ * Called before a store (or load) of `bytes` bytes; it may look at everything and change nothing. That happens often, so
+ * the address is a plain number, as all physical ones can be.
+ */
+export type FrameWatcher = (physicalAddress: number, bytes: number, hart: Hart | undefined) => void;
 
 /** Called with the number of a virtual page, and the physical address of the page where it lies. */
 export type FetchListener = (page: number, place: bigint) => void;
@@ -211,7 +214,9 @@ export class Machine {
    * one. Idle time does not count, so of two things that happen the later one has the higher count, on whichever hart.
    */
   get instructionCount(): number {
-    return this.harts.reduce((sum, hart) => sum + hart.steps, 0);
+    let count = 0;
+    for (const hart of this.harts) count += hart.steps;
+    return count;
   }
 
   /** Types at the guest's serial port. Nothing is lost, however long the guest takes to read it. */
@@ -409,7 +414,7 @@ export class Machine {
    */
   watchFrame(physicalAddress: bigint, watcher: FrameWatcher): void {
     this.frames.watch(this.frameAt(physicalAddress), (offset, bytes) =>
-      watcher(BigInt(RAM_BASE + offset), bytes, this.running),
+      watcher(RAM_BASE + offset, bytes, this.running),
     );
   }
 
@@ -423,7 +428,7 @@ export class Machine {
    */
   watchLoads(physicalAddress: bigint, watcher: FrameWatcher): void {
     this.frames.watchLoads(this.frameAt(physicalAddress), (offset, bytes) =>
-      watcher(BigInt(RAM_BASE + offset), bytes, this.running),
+      watcher(RAM_BASE + offset, bytes, this.running),
     );
   }
 
@@ -434,7 +439,7 @@ export class Machine {
   watchLoadsInPlace(physicalAddress: bigint, watcher: FrameWatcher): void {
     this.frames.watchLoads(
       this.frameAt(physicalAddress),
-      (offset, bytes) => watcher(BigInt(RAM_BASE + offset), bytes, this.running),
+      (offset, bytes) => watcher(RAM_BASE + offset, bytes, this.running),
       Number(BigInt.asIntN(32, physicalAddress)),
     );
   }

@@ -59,8 +59,9 @@ export class CodePage {
     const probe = this.probes?.get(slot);
     if (probe === undefined) return run;
     return (h, i) => {
-      if (probe(h) === HOLD) h.hold();
-      else run(h, i);
+      if (probe(h) === HOLD) return h.hold();
+      run(h, i);
+      h.turn();
     };
   }
 

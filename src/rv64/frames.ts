@@ -27,8 +27,9 @@ export class Frames {
   private readonly code: (CodePage | undefined)[];
   /** Probes by frame and slot. */
   private readonly probes = new Map<number, Map<number, Probe>>();
-  private readonly watchers = new Map<number, AccessWatcher>();
-  private readonly loadWatchers = new Map<number, AccessWatcher>();
+  /** By frame, for the flags WATCHED and LOADS_WATCHED. A checker changes them with each frame allocated or freed. */
+  private readonly watchers: (AccessWatcher | undefined)[];
+  private readonly loadWatchers: (AccessWatcher | undefined)[];
   /** Frames stored to since `takeStored`; undefined until that is first called. */
   private stored: number[] | undefined;
   readonly tlb: Tlb;
@@ -50,6 +51,8 @@ export class Frames {
     const count = state.ramBytes / 4096;
     this.flags = new Uint8Array(count);
     this.code = new Array<CodePage | undefined>(count).fill(undefined);
+    this.watchers = new Array<AccessWatcher | undefined>(count).fill(undefined);
+    this.loadWatchers = new Array<AccessWatcher | undefined>(count).fill(undefined);
     const inUse = (context: number): boolean => {
       for (let hart = 0; hart <= MAX_HARTS; hart++) {
         const block = (hart * HART_BYTES) >>> 2;
@@ -89,7 +92,7 @@ export class Frames {
     if (flags & CODE && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes)) {
       this.dropCode(frame);
     }
-    if (flags & WATCHED) this.watchers.get(frame)!(ramOffset, bytes);
+    if (flags & WATCHED) this.watchers[frame]!(ramOffset, bytes);
   }
 
   /** Notes that a frame is stored to. `beforeStore` does; others are stores of the hardware's own, to A and D. */
@@ -155,12 +158,12 @@ export class Frames {
 
   /** Has every store to the frame reported, until `unwatch`. A frame has one watcher at most. */
   watch(frame: number, watcher: AccessWatcher): void {
-    this.watchers.set(frame, watcher);
+    this.watchers[frame] = watcher;
     this.announce(frame, WATCHED);
   }
 
   unwatch(frame: number): void {
-    this.watchers.delete(frame);
+    this.watchers[frame] = undefined;
     this.flags[frame] &= ~WATCHED;
   }
 
@@ -169,14 +172,14 @@ export class Frames {
    * `low`, the low word of a virtual address, loads through other mappings may go unseen; that costs much less.
    */
   watchLoads(frame: number, watcher: AccessWatcher, low?: number): void {
-    this.loadWatchers.set(frame, watcher);
+    this.loadWatchers[frame] = watcher;
     this.announce(frame, LOADS_WATCHED);
     if (low === undefined) this.tlb.flush();
     else this.tlb.dropReaders(frame, low);
   }
 
   unwatchLoads(frame: number): void {
-    this.loadWatchers.delete(frame);
+    this.loadWatchers[frame] = undefined;
     this.flags[frame] &= ~LOADS_WATCHED;
   }
 
@@ -187,7 +190,7 @@ export class Frames {
 
   /** Announces a load of `bytes` bytes (within one frame) from a frame whose loads are watched. */
   beforeLoad(ramOffset: number, bytes: number): void {
-    this.loadWatchers.get(Math.floor(ramOffset / 4096))!(ramOffset, bytes);
+    this.loadWatchers[Math.floor(ramOffset / 4096)]!(ramOffset, bytes);
   }
 
   /** Drops everything that was derived from RAM, after RAM was replaced as a whole. */

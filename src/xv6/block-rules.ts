@@ -63,7 +63,7 @@ export class BlockRules {
     if (this.watched.has(frame) || !this.frames.isAllocated(frame)) return;
     this.watched.add(frame);
     guest.machine.watchFrame(BigInt(frame), (address, bytes, hart) => {
-      if (hart) this.beforeStore({ start: Number(address), bytes }, hart);
+      if (hart) this.beforeStore({ start: address, bytes }, hart);
     });
   }
 

@@ -42,7 +42,7 @@ export interface Finding extends Evidence {
 }
 
 /** Whose frame a backtrace begins in: at a function's first instruction, its own does not stand yet. */
-export type Backtrace = (hart: Hart, atEntry: boolean) => number[];
+export type Backtrace = (hart: Hart, atEntry: boolean) => readonly number[];
 
 /** Of a backtrace, so many innermost places tell two findings of a rule apart. */
 const PLACES_COMPARED = 4;

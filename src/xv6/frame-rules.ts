@@ -3,6 +3,7 @@
  * kernel keeps one list, and keeps it as a stack, the model's stack says which frame comes next; a kernel that does
  * otherwise (lists per CPU, a buddy allocator) is held to the rest.
  */
+import type { FrameWatcher } from '../machine/machine.js';
 import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES, PTE_U } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
@@ -20,8 +21,8 @@ const enum Frame {
   Allocated,
 }
 
-/** The words of a frame that is filled with junk. */
-const FREE_WORD = FREE_JUNK * 0x0101_0101;
+/** Eight bytes of junk, as Guest.isFilled compares them. */
+const [FREE_FILL] = new Float64Array(new Uint8Array(8).fill(FREE_JUNK).buffer);
 
 /** In these, a store to a free frame is the allocator's own. */
 const ALLOCATOR: readonly Role[] = ['kalloc', 'kfree', 'freeRange', 'allocatorInit'];
@@ -69,10 +70,13 @@ export class FrameRules {
   private readonly allocated: (Event | undefined)[] = [];
   private readonly freed: (Event | undefined)[] = [];
   /** The free list by the model; undefined once the kernel was seen to keep something else. */
-  private stack: FrameStack | undefined = new FrameStack();
+  private stack: FrameStack | undefined;
   /** Addresses of variables that hold the frame freed last. */
   private heads: number[] = [];
   private frees = 0;
+  private readonly shortened = new WeakMap<readonly number[], readonly number[]>();
+  /** Calls of kalloc and kfree. */
+  private underWay = 0;
   private readonly beingFreed = new Map<number, Call>();
   private stillMapped: StillMapped[] = [];
   private readonly firstFrame: number;
@@ -82,8 +86,9 @@ export class FrameRules {
     const { guest, probes } = checks;
     this.states = new Uint8Array((guest.ramEnd - guest.ramStart) / PAGE_BYTES);
     this.firstFrame = guest.address('end') ?? guest.ramStart;
+    this.stack = new FrameStack(guest.ramStart, guest.ramEnd);
     probes.on('kalloc', {
-      enter: (call, hart) => (call.note = this.begin(0, hart)),
+      enter: (call, hart) => this.begin(call, 0, hart),
       leave: (call, hart, result) => this.afterKalloc(call, hart, result),
     });
     probes.on('kfree', {
@@ -149,19 +154,27 @@ export class FrameRules {
     return this.states[this.indexOf(frame)] ?? Frame.Unknown;
   }
 
-  private begin(frame: number, hart: Hart): Progress {
-    return { done: false, frame, locks: this.checks.locksHeld(hart) };
+  private begin(call: Call, frame: number, hart: Hart): void {
+    call.note = { done: false, frame, locks: this.checks.locksHeld(hart) } satisfies Progress;
+    this.underWay++;
   }
 
   private noteLock(call: Call): void {
     this.locksSeen = true;
-    if (call.caller && isAllocation(call.caller)) (call.caller.note as Progress).locks++;
+    const caller = this.allocationAround(call);
+    if (caller) (caller.note as Progress).locks++;
+  }
+
+  /** The call of kalloc or kfree that another call was made in. Most are made in none. */
+  private allocationAround({ caller }: Call): Call | undefined {
+    if (this.underWay === 0 || caller === undefined) return undefined;
+    return caller.role === 'kalloc' || caller.role === 'kfree' ? caller : undefined;
   }
 
   /** The order in which frames come and go is that in which the allocator's lock is held. */
   private beforeRelease(call: Call, hart: Hart): void {
-    const caller = call.caller;
-    if (caller === undefined || !isAllocation(caller)) return;
+    const caller = this.allocationAround(call);
+    if (caller === undefined) return;
     const progress = caller.note as Progress;
     if (progress.done) return;
     if (caller.role === 'kfree') {
@@ -201,6 +214,7 @@ export class FrameRules {
   }
 
   private afterKalloc(call: Call, hart: Hart, frame: number): void {
+    this.underWay--;
     const { guest, reporter } = this.checks;
     const progress = call.note as Progress;
     if (frame === 0 || !guest.isRam(frame, PAGE_BYTES)) return;
@@ -218,7 +232,7 @@ export class FrameRules {
       const message = `kalloc returned ${hex(frame)}, which is in use: it was handed out before`;
       reporter.report('frame-handed-out-twice', hart, false, message, evidence);
     }
-    if (guest.isFilled(frame, FREE_WORD)) {
+    if (guest.isFilled(frame, FREE_FILL)) {
       const message = `kalloc returned ${hex(frame)} as kfree left it, full of ${hex(FREE_JUNK)}`;
       reporter.report('allocated-not-filled', hart, false, message, evidence);
     }
@@ -232,7 +246,7 @@ export class FrameRules {
   private beforeKfree(call: Call, hart: Hart): void {
     const { guest, reporter, tables } = this.checks;
     const [frame] = call.arguments;
-    call.note = this.begin(frame, hart);
+    this.begin(call, frame, hart);
     if (frame % PAGE_BYTES !== 0 || frame < this.firstFrame || !guest.isRam(frame, PAGE_BYTES)) {
       const message = `kfree of ${hex(frame)}, which is not the address of a frame that can be allocated`;
       const evidence = guest.isRam(frame)
@@ -259,11 +273,12 @@ export class FrameRules {
   }
 
   private afterKfree(call: Call, hart: Hart): void {
+    this.underWay--;
     const { guest } = this.checks;
     const progress = call.note as Progress;
     this.beingFreed.delete(progress.frame);
     if (progress.done) return;
-    const isFilled = guest.isFilled(progress.frame, FREE_WORD);
+    const isFilled = guest.isFilled(progress.frame, FREE_FILL);
     if (isFilled || this.heads.length === 0 || this.isHead(progress.frame))
       this.takeBack(progress, hart, false);
     // Otherwise the frame was not freed: it has more users, and the kernel counts them.
@@ -275,7 +290,7 @@ export class FrameRules {
     const { frame } = progress;
     progress.done = true;
     const call = this.beingFreed.get(frame);
-    if (!guest.isFilled(frame, FREE_WORD)) {
+    if (!guest.isFilled(frame, FREE_FILL)) {
       const message = `kfree left ${hex(frame)} as it was, not full of ${hex(FREE_JUNK)}`;
       reporter.report('freed-not-filled', hart, atEntry, message, { physicalAddress: frame });
     }
@@ -283,20 +298,24 @@ export class FrameRules {
     this.checkLock(progress, hart, atEntry, 'kfree');
     this.pushOnStack(frame, hart, atEntry);
     this.states[this.indexOf(frame)] = Frame.Free;
-    const event = reporter.eventOf(hart, atEntry);
+    const { instruction, cycle, process, stack } = reporter.eventOf(hart, atEntry);
     // At the entry of release, kfree is where the frame was freed.
-    this.freed[this.indexOf(frame)] = atEntry ? { ...event, stack: event.stack.slice(1) } : event;
-    guest.machine.watchFrame(BigInt(frame), (address, bytes, storer) =>
-      this.storeToFree(Number(address), bytes, storer),
-    );
-    guest.machine.watchLoadsInPlace(BigInt(frame), (address, bytes, loader) =>
-      this.loadFromFree(Number(address), bytes, loader),
-    );
+    const freedIn = atEntry ? this.withoutFirst(stack) : stack;
+    this.freed[this.indexOf(frame)] = { instruction, cycle, hart: hart.index, process, stack: freedIn };
+    guest.machine.watchFrame(BigInt(frame), this.storeToFree);
+    guest.machine.watchLoadsInPlace(BigInt(frame), this.loadFromFree);
     const mappings = tables.mappingsOf(frame).filter((mapping) => !isMirror(mapping));
     if (mappings.length > 0) {
       const until = call && unmappingCall(call);
       this.stillMapped.push({ frame, until, hart: hart.index, mappings });
     }
+  }
+
+  /** One array for all calls with the same stack. */
+  private withoutFirst(stack: readonly number[]): readonly number[] {
+    let rest = this.shortened.get(stack);
+    if (rest === undefined) this.shortened.set(stack, (rest = stack.slice(1)));
+    return rest;
   }
 
   private pushOnStack(frame: number, hart: Hart, atEntry: boolean): void {
@@ -358,7 +377,7 @@ export class FrameRules {
 
   // ---- stores and mappings ------------------------------------------------------------------------------
 
-  private storeToFree(address: number, bytes: number, hart: Hart | undefined): void {
+  private readonly storeToFree: FrameWatcher = (address, bytes, hart) => {
     const { guest, probes, reporter } = this.checks;
     const frame = roundDown(address);
     guest.machine.unwatchFrame(BigInt(frame));
@@ -369,10 +388,10 @@ export class FrameRules {
     const message = `a store${by} of ${bytes} bytes to ${hex(address)}, in a frame that is free`;
     const evidence = { physicalAddress: address, history: this.history(frame) };
     reporter.report('write-after-free', who, false, message, evidence);
-  }
+  };
 
   /** Whether by a mistake or not, a load is told of once for each time that the frame is freed. */
-  private loadFromFree(address: number, bytes: number, hart: Hart | undefined): void {
+  private readonly loadFromFree: FrameWatcher = (address, bytes, hart) => {
     const { guest, probes, reporter } = this.checks;
     const frame = roundDown(address);
     if (hart === undefined || address - frame < LINK_BYTES) return;
@@ -385,7 +404,7 @@ export class FrameRules {
       `there is ${value}`;
     const evidence = { physicalAddress: address, history: this.history(frame) };
     reporter.report('read-after-free', hart, false, message, evidence);
-  }
+  };
 
   private checkStillMapped(hart: Hart, isDue: (each: StillMapped) => boolean): void {
     if (this.stillMapped.length === 0) return;
@@ -409,8 +428,6 @@ export class FrameRules {
 }
 
 const roundDownToWord = (address: number): number => address - (address % 8);
-
-const isAllocation = (call: Call): boolean => call.role === 'kalloc' || call.role === 'kfree';
 
 /**
  * Whether a kernel table maps a user's page for itself, at the user's address. Such a kernel brings its mirror up to

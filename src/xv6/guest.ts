@@ -1,14 +1,14 @@
 /** The guest, as the checker reads it: memory by physical address, symbols by source name, the process that runs. */
+import { rootTableOf } from '../machine/as-numbers.js';
 import { type ElfSymbol } from '../machine/elf-sections.js';
 import { readElf } from '../machine/elf.js';
 import type { Machine } from '../machine/machine.js';
 import { RAM_BASE } from '../machine/memory-map.js';
 import { sourceName } from '../machine/symbols.js';
-import { Slot } from '../rv64/csr/bits.js';
 import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { ReadableMemory } from './model/memory.js';
-import { descend, isValidLeaf, frameOf, spanOf, SV39 } from './model/page-table.js';
+import { bottomOf, frameOf, isValidLeaf, SV39 } from './model/page-table.js';
 
 /** Kernels of this family have eight `struct cpu`, and name processes in an array of as many as they can have. */
 const CPUS = 8;
@@ -25,7 +25,7 @@ export class Guest implements ReadableMemory {
   readonly ramEnd: number;
   readonly symbols: readonly ElfSymbol[];
   private readonly view: DataView;
-  private readonly words: Uint32Array;
+  private readonly doubles: Float64Array;
   private readonly processes: ProcessTable | undefined;
 
   /** `kernel` is the file that the machine runs. */
@@ -37,7 +37,7 @@ export class Guest implements ReadableMemory {
     this.ramEnd = RAM_BASE + memoryBytes;
     const ram = machine.readMemory(BigInt(RAM_BASE), memoryBytes)!;
     this.view = new DataView(ram.buffer, ram.byteOffset, ram.length);
-    this.words = new Uint32Array(ram.buffer, ram.byteOffset, ram.length / 4);
+    this.doubles = new Float64Array(ram.buffer, ram.byteOffset, ram.length / 8);
     this.symbols = readElf(kernel).symbols;
     this.processes = ProcessTable.find(this);
   }
@@ -61,10 +61,6 @@ export class Guest implements ReadableMemory {
     return this.view.getUint32(address - RAM_BASE, true);
   }
 
-  byte(address: number): number {
-    return this.view.getUint8(address - RAM_BASE);
-  }
-
   text(address: number, maximum: number): string {
     let text = '';
     for (let at = address; at < address + maximum && this.isRam(at); at++) {
@@ -76,11 +72,11 @@ export class Guest implements ReadableMemory {
     return text;
   }
 
-  /** Whether the whole words of a frame from the second one on are all `value` (32 bits). */
+  /** Whether the doublewords of a frame from the second one on are all `value`, read as a double that equals itself only. */
   isFilled(frame: number, value: number): boolean {
-    const start = (frame - RAM_BASE) / 4;
-    for (let at = start + 2; at < start + PAGE_BYTES / 4; at++) {
-      if (this.words[at] !== value) return false;
+    const start = (frame - RAM_BASE) / 8;
+    for (let at = start + 1; at < start + PAGE_BYTES / 8; at++) {
+      if (this.doubles[at] !== value) return false;
     }
     return true;
   }
@@ -100,14 +96,13 @@ export class Guest implements ReadableMemory {
 
   /** Physical address of the root table that a hart's satp names; undefined while it translates nothing. */
   rootOf(hart: Hart): number | undefined {
-    const satp = BigInt.asUintN(64, hart.csr[Slot.satp]);
-    return satp >> 60n === 0n ? undefined : Number(satp & 0xfff_ffff_ffffn) * PAGE_BYTES;
+    return rootTableOf(hart);
   }
 
   /** The physical address that a table gives a virtual one; undefined where it maps nothing. */
   translate(root: number, address: number): number | undefined {
-    const { entry, level } = descend(SV39, this, root, address).at(-1)!;
-    return isValidLeaf(entry) ? frameOf(entry) + (address % spanOf(SV39, level)) : undefined;
+    const { entry, level } = bottomOf(SV39, this, root, address);
+    return isValidLeaf(entry) ? frameOf(entry) + (address % SV39.spans[level]) : undefined;
   }
 
   processOn(hart: Hart): ProcessName | undefined {
@@ -129,11 +124,8 @@ export class Guest implements ReadableMemory {
  * there, and a process's name is where the first one has "init". Where its pid is follows from their numbers.
  */
 class ProcessTable {
-  /** The names last read, by process, with the bytes that they were read from. */
-  private readonly known = new Map<
-    number,
-    { readonly bytes: readonly number[]; readonly name: ProcessName }
-  >();
+  /** The names last read, by process, with the words that they were read from. */
+  private readonly known = new Map<number, { readonly words: Uint32Array; readonly name: ProcessName }>();
   private nameOffset: number | undefined;
   private pidOffset: number | undefined;
 
@@ -169,12 +161,20 @@ class ProcessTable {
     const pid = this.pidOffset === undefined ? 0 : this.guest.word32(process + this.pidOffset);
     const at = process + this.nameOffset;
     const known = this.known.get(process);
-    if (known?.name.pid === pid && known.bytes.every((byte, index) => this.guest.byte(at + index) === byte))
-      return known.name;
-    const bytes = Array.from({ length: NAME_BYTES }, (_, index) => this.guest.byte(at + index));
+    if (known?.name.pid === pid && this.isStillThere(known.words, at)) return known.name;
+    const words = Uint32Array.from({ length: NAME_BYTES / 4 }, (_, index) =>
+      this.guest.word32(at + 4 * index),
+    );
     const name = { pid, name: this.guest.text(at, NAME_BYTES) };
-    this.known.set(process, { bytes, name });
+    this.known.set(process, { words, name });
     return name;
+  }
+
+  private isStillThere(words: Uint32Array, at: number): boolean {
+    for (let index = 0; index < words.length; index++) {
+      if (this.guest.word32(at + 4 * index) !== words[index]) return false;
+    }
+    return true;
   }
 
   private findName(): number | undefined {

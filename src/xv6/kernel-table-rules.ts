@@ -5,7 +5,7 @@ import type { Checks } from './checks.js';
 import { hex } from './model/errors.js';
 import { type KernelRegion, memoryRegions, regionAt, TRAMPOLINE } from './model/kernel-layout.js';
 import { roundDown } from './model/memory.js';
-import { entryFor, frameOf, type Leaf, leavesOf, PERMISSIONS, spanOf, SV39 } from './model/page-table.js';
+import { entryFor, frameOf, type Leaf, leavesOf, PERMISSIONS, SV39 } from './model/page-table.js';
 import { describePermissions } from './table-rules.js';
 
 /** Stacks of more pages than this without a page between them have no guard pages. */
@@ -48,7 +48,7 @@ export class KernelTableRules {
     const last = inPlace.at(-1);
     if (last === undefined)
       return this.checks.notChecked("the kernel's table: memory is not mapped in place");
-    const memoryEnd = last.address + spanOf(SV39, last.level);
+    const memoryEnd = last.address + SV39.spans[last.level];
     const regions = memoryRegions({
       textStart: guest.ramStart,
       textEnd: roundDown(textEnd),
@@ -59,7 +59,7 @@ export class KernelTableRules {
     for (const leaf of leaves) {
       if (leaf.address >= guest.ramStart && leaf.address < memoryEnd) {
         if (leaf.address !== expected) this.reportMissing(hart, expected);
-        expected = leaf.address + spanOf(SV39, leaf.level);
+        expected = leaf.address + SV39.spans[leaf.level];
       }
       this.checkLeaf(hart, leaf, regionAt(regions, leaf.address));
     }

@@ -25,6 +25,7 @@ interface Edge {
 export class LockRules {
   private readonly held: Held[][];
   private readonly edges = new Map<string, Edge[]>();
+  /** By where they lie, from RAM's beginning. */
   private readonly names = new Map<number, string>();
 
   constructor(private readonly checks: Checks) {
@@ -53,18 +54,24 @@ export class LockRules {
 
   private beforeRelease(call: Call, hart: Hart): void {
     const held = this.held[hart.index];
-    const index = held.findLastIndex((each) => each.lock === call.arguments[0]);
-    if (index >= 0) held.splice(index, 1);
+    const [lock] = call.arguments;
+    for (let index = held.length - 1; index >= 0; index--) {
+      if (held[index].lock !== lock) continue;
+      if (index === held.length - 1) held.pop();
+      else held.splice(index, 1);
+      return;
+    }
   }
 
   private nameOf(lock: number): string {
     const { guest } = this.checks;
     if (!guest.isRam(lock, NAME_OFFSET + 8)) return hex(lock);
     const pointer = guest.word(lock + NAME_OFFSET);
-    let name = this.names.get(pointer);
+    if (!guest.isRam(pointer)) return hex(lock);
+    let name = this.names.get(pointer - guest.ramStart);
     if (name === undefined) {
       name = guest.text(pointer, MAXIMUM_NAME) || hex(lock);
-      if (guest.isRam(pointer)) this.names.set(pointer, name);
+      this.names.set(pointer - guest.ramStart, name);
     }
     return name;
   }

@@ -3,13 +3,14 @@
  * the address of a frame, as a pointer or in an entry of a page table, keeps it. It begins at the kernel's data and
  * the harts' registers and goes on through allocated frames, kernel stacks among them.
  */
-import { ENTRIES_PER_TABLE, PAGE_BYTES, PTE_BYTES, PTE_U } from '../sv39/pte.js';
+import { ENTRIES_PER_TABLE, PAGE_BYTES, PTE_U } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
 import type { FrameRules } from './frame-rules.js';
 import { hex } from './model/errors.js';
 import { roundDown, roundUp } from './model/memory.js';
 import { frameOf, isPointer, isValidLeaf } from './model/page-table.js';
 import { type Call, FAILED } from './probes.js';
+import { entryAt } from './tables.js';
 
 /**
  * Cycles between searches, at least; in a long run so much of its time. Later is no loss: a finding is about the call
@@ -109,11 +110,12 @@ export class LostFrames {
 
   /** The kernel's table maps every frame at its own address: such an entry keeps none. */
   private visitTable(frame: number, visit: (frame: number) => void): void {
-    const { entries, level } = this.checks.tables.page(frame)!;
+    const page = this.checks.tables.page(frame)!;
+    const { level, entries, mappings } = page;
     for (let index = 0; index < ENTRIES_PER_TABLE; index++) {
-      const entry = entries[index];
-      if (entry === 0n) continue;
-      const isMapping = this.checks.tables.mappingAt(frame + index * PTE_BYTES) !== undefined;
+      if (entries[2 * index] === 0) continue;
+      const entry = entryAt(page, index);
+      const isMapping = mappings[index] !== undefined;
       if (!isMapping && !isPointer(entry) && isValidLeaf(entry)) continue;
       visit(frameOf(entry));
       if (!isMapping || level === 0) continue;

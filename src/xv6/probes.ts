@@ -3,8 +3,11 @@
  * arguments, and when it returns, with its result. A call and its return are matched by stack pointer and return
  * address, so it does not matter which hart, or how many processes later, the return happens on.
  */
+import { registerOf } from '../machine/as-numbers.js';
 import { sourceName } from '../machine/symbols.js';
+import { immJ } from '../rv64/fields.js';
 import type { Hart } from '../rv64/hart.js';
+import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Guest } from './guest.js';
 
 /** The names that each role goes by, and how many arguments its checks look at. */
@@ -61,6 +64,15 @@ export interface Listener {
   leave?(call: Call, hart: Hart, result: number): void;
 }
 
+/** The listeners of a role, as calls are told to them. */
+interface Audience {
+  readonly role: Role;
+  /** How many arguments they look at. */
+  readonly arguments: number;
+  readonly enter: readonly ((call: Call, hart: Hart) => void)[];
+  readonly leave: readonly ((call: Call, hart: Hart, result: number) => void)[];
+}
+
 /** What -1 is as the result of a call. */
 export const FAILED = 2 ** 64;
 
@@ -68,17 +80,18 @@ const RETURN_ADDRESS = 1;
 const STACK_POINTER = 2;
 const ARGUMENT_0 = 10;
 
+/** jal ra, function. */
+const CALL = 0x0ef;
+const CALL_MASK = 0xfff;
+const CALL_BYTES = 4;
+
 /** Kernel stacks of processes lie up here, one page each; below are the harts' own stacks. */
 const PROCESS_STACKS = 2 ** 32;
 
-/** A register as an unsigned number, which loses the low bits of one above 2^53. */
-const register = ({ words }: Hart, index: number): number =>
-  (words[2 * index] >>> 0) + (words[2 * index + 1] >>> 0) * 2 ** 32;
-
 export class Probes {
   private readonly listeners = new Map<Role, Listener[]>();
-  /** What is called at an address: the machine has one probe for each. */
-  private readonly atAddress = new Map<number, ((hart: Hart) => void)[]>();
+  private readonly audiences = new Map<Role, Audience>();
+  /** Distances from RAM's beginning of the places that calls return to. */
   private readonly returnsSeen = new Set<number>();
   /** Calls that have not returned, by stack, the outermost first. */
   private readonly pending = new Map<number, Call[]>();
@@ -94,16 +107,38 @@ export class Probes {
 
   /** Sets the probes for every role that someone listens to; returns those that this kernel has no function for. */
   attach(): Role[] {
-    return [...this.listeners.keys()].filter((role) => {
+    const missing: Role[] = [];
+    const awaited = new Set<number>();
+    for (const [role, listeners] of this.listeners) {
       const entries = this.entriesOf(role);
-      entries.forEach((address) => this.probe(address, (hart) => this.enter(role, hart)));
-      return entries.length === 0;
-    });
+      if (entries.length === 0) missing.push(role);
+      const audience = audienceOf(role, listeners);
+      this.audiences.set(role, audience);
+      for (const entry of entries) {
+        this.probe(entry, (hart) => this.enter(audience, hart));
+        if (audience.leave.length > 0) awaited.add(entry);
+      }
+    }
+    this.watchReturnsFrom(awaited);
+    return missing;
+  }
+
+  /**
+   * Sets the probes where direct calls of these functions return to. Other returns are found as their calls are made; but
+   * each probe that is set while the kernel runs costs the translations of its page.
+   */
+  private watchReturnsFrom(entries: ReadonlySet<number>): void {
+    const { guest } = this;
+    const end = Math.min(guest.address('etext') ?? guest.ramStart, guest.ramEnd);
+    for (let at = guest.ramStart; at + CALL_BYTES <= end; at += 2) {
+      const word = guest.word32(at);
+      if ((word & CALL_MASK) === CALL && entries.has(at + immJ(word))) this.watchReturn(at + CALL_BYTES);
+    }
   }
 
   /** The innermost call on the stack that a hart is on, of those whose return someone listens to. */
   current(hart: Hart): Call | undefined {
-    const stackPointer = register(hart, STACK_POINTER);
+    const stackPointer = registerOf(hart, STACK_POINTER);
     const calls = this.pending.get(stackOf(stackPointer, hart));
     for (let index = (calls?.length ?? 0) - 1; index >= 0; index--) {
       if (calls![index].stackPointer >= stackPointer) return calls![index];
@@ -123,73 +158,76 @@ export class Probes {
   }
 
   private probe(address: number, action: (hart: Hart) => void): void {
-    const actions = this.atAddress.get(address);
-    if (actions) actions.push(action);
-    else {
-      const list = [action];
-      this.atAddress.set(address, list);
-      this.guest.machine.setProbe(BigInt(address), (hart) => {
-        for (const each of list) each(hart);
-      });
-    }
+    this.guest.machine.setProbe(BigInt(address), action);
   }
 
-  private enter(role: Role, hart: Hart): void {
-    const stackPointer = register(hart, STACK_POINTER);
-    const returnAddress = register(hart, RETURN_ADDRESS);
+  private enter(audience: Audience, hart: Hart): void {
+    const { role } = audience;
+    const stackPointer = registerOf(hart, STACK_POINTER);
+    const returnAddress = registerOf(hart, RETURN_ADDRESS);
     const stack = stackOf(stackPointer, hart);
     let calls = this.pending.get(stack);
     if (calls === undefined) this.pending.set(stack, (calls = []));
     dropUnreturned(calls, stackPointer, returnAddress, role);
     const call: Call = {
       role,
-      arguments: argumentsOf(hart, ROLES[role].arguments),
-      caller: calls.at(-1),
+      arguments: argumentsOf(hart, audience.arguments),
+      caller: calls.length > 0 ? calls[calls.length - 1] : undefined,
       stackPointer,
       returnAddress,
     };
-    const listeners = this.listeners.get(role)!;
-    if (listeners.some((listener) => listener.leave)) {
+    if (audience.leave.length > 0) {
       calls.push(call);
       this.watchReturn(returnAddress);
     }
-    for (const listener of listeners) listener.enter?.(call, hart);
+    for (const enter of audience.enter) enter(call, hart);
   }
 
   private watchReturn(address: number): void {
-    if (this.returnsSeen.has(address)) return;
-    this.returnsSeen.add(address);
-    if (this.guest.isRam(address)) this.probe(address, (hart) => this.leave(address, hart));
+    if (!this.guest.isRam(address)) return;
+    const place = address - this.guest.ramStart;
+    if (this.returnsSeen.has(place)) return;
+    this.returnsSeen.add(place);
+    this.probe(address, (hart) => this.leave(address, hart));
   }
 
   private leave(address: number, hart: Hart): void {
-    const stackPointer = register(hart, STACK_POINTER);
+    const stackPointer = registerOf(hart, STACK_POINTER);
     const calls = this.pending.get(stackOf(stackPointer, hart));
     if (calls === undefined) return;
-    while (calls.length > 0 && calls.at(-1)!.stackPointer < stackPointer) calls.pop();
-    const result = register(hart, ARGUMENT_0);
+    while (calls.length > 0 && calls[calls.length - 1].stackPointer < stackPointer) calls.pop();
+    const result = registerOf(hart, ARGUMENT_0);
     // More than one where a function ended in a call of another.
-    for (let call = calls.at(-1); call?.stackPointer === stackPointer; call = calls.at(-1)) {
-      if (call.returnAddress !== address) return;
+    while (calls.length > 0) {
+      const call = calls[calls.length - 1];
+      if (call.stackPointer !== stackPointer || call.returnAddress !== address) return;
       calls.pop();
-      for (const listener of this.listeners.get(call.role)!) listener.leave?.(call, hart, result);
+      for (const leave of this.audiences.get(call.role)!.leave) leave(call, hart, result);
     }
   }
 }
 
+const audienceOf = (role: Role, listeners: readonly Listener[]): Audience => ({
+  role,
+  arguments: ROLES[role].arguments,
+  enter: listeners.flatMap(({ enter }) => enter ?? []),
+  leave: listeners.flatMap(({ leave }) => leave ?? []),
+});
+
 function argumentsOf(hart: Hart, count: number): number[] {
   const values: number[] = [];
-  for (let index = 0; index < count; index++) values.push(register(hart, ARGUMENT_0 + index));
+  for (let index = 0; index < count; index++) values.push(registerOf(hart, ARGUMENT_0 + index));
   return values;
 }
 
 /** A number for the stack that a stack pointer points into. */
 const stackOf = (stackPointer: number, hart: Hart): number =>
-  stackPointer < PROCESS_STACKS ? -1 - hart.index : Math.floor((stackPointer - 1) / 4096);
+  stackPointer < PROCESS_STACKS ? -1 - hart.index : Math.floor((stackPointer - 1) / PAGE_BYTES);
 
 /** Forgets calls that the stack shows to have ended without a return, such as that of a function that gave up the hart for ever. */
 function dropUnreturned(calls: Call[], stackPointer: number, returnAddress: number, role: Role): void {
-  for (let last = calls.at(-1); last !== undefined; last = calls.at(-1)) {
+  while (calls.length > 0) {
+    const last = calls[calls.length - 1];
     const isTailCall = last.returnAddress === returnAddress && last.role !== role;
     if (last.stackPointer > stackPointer || (last.stackPointer === stackPointer && isTailCall)) return;
     calls.pop();

@@ -5,7 +5,7 @@ import type { Checks } from './checks.js';
 import { hex } from './model/errors.js';
 import { TRAPFRAME } from './model/kernel-layout.js';
 import { roundDown, roundUp } from './model/memory.js';
-import { descend, frameOf, isValidLeaf, PERMISSIONS, SV39 } from './model/page-table.js';
+import { bottomOf, frameOf, isValidLeaf, PERMISSIONS, SV39 } from './model/page-table.js';
 import { isSharedFile, permissionsOf, type Region, Regions } from './model/regions.js';
 import { type Call, FAILED, ROLES } from './probes.js';
 import { describePermissions } from './table-rules.js';
@@ -132,7 +132,7 @@ export class ProcessRules {
     for (const region of (process !== undefined && this.regions.get(process)?.all()) || []) {
       if (root === undefined || !isSharedFile(region)) continue;
       for (let page = Math.max(region.start, start); page < Math.min(region.end, end); page += PAGE_BYTES) {
-        const { entry } = descend(SV39, guest, root, page).at(-1)!;
+        const { entry } = bottomOf(SV39, guest, root, page);
         if (isValidLeaf(entry) && (entry & PTE_D) !== 0n) changed.set(frameOf(entry), page);
       }
     }
@@ -157,7 +157,7 @@ export class ProcessRules {
     this.checkWrittenBack(call, hart);
     const { root } = call.note as Unmapping;
     for (let page = start; root !== undefined && page < end; page += PAGE_BYTES) {
-      const { entry, at } = descend(SV39, guest, root, page).at(-1)!;
+      const { entry, at } = bottomOf(SV39, guest, root, page);
       if (!isValidLeaf(entry)) continue;
       const made = this.checks.tables.mappingAt(at)?.made;
       const message = `munmap of ${hex(start)} to ${hex(end)} left ${hex(page)} mapped`;

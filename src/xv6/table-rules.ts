@@ -7,7 +7,7 @@ import { hex } from './model/errors.js';
 import { TRAMPOLINE, TRAPFRAME } from './model/kernel-layout.js';
 import { roundDown, roundUp } from './model/memory.js';
 import {
-  descend,
+  bottomOf,
   entryFor,
   frameOf,
   isPointer,
@@ -15,7 +15,6 @@ import {
   isValidLeaf,
   leavesOf,
   PERMISSIONS,
-  spanOf,
   SV39,
 } from './model/page-table.js';
 import type { RuleId } from './rules.js';
@@ -80,7 +79,7 @@ export class TableRules {
     if (!isValidLeaf(after)) return;
     const { guest } = this.checks;
     const frame = frameOf(after);
-    const span = spanOf(SV39, page.level);
+    const span = SV39.spans[page.level];
     const report = (rule: RuleId, message: string): void => this.reportChange(rule, change, message);
     if ((after & PTE_RESERVED) !== 0n || ((after & PTE_W) !== 0n && (after & PTE_R) === 0n)) {
       report(
@@ -159,7 +158,7 @@ export class TableRules {
     const [root, address, allocate] = call.arguments;
     const { guest, reporter, tables } = this.checks;
     tables.update(); // a table that walk made is watched before its first entry is stored
-    const last = descend(SV39, guest, root, address).at(-1)!;
+    const last = bottomOf(SV39, guest, root, address);
     const isThere = last.level === 0 || isValidLeaf(last.entry);
     if (result === last.at ? isThere : result === 0 && (!isThere || last.level > 0)) return;
     const expected = isThere ? hex(last.at) : '0, for a table is missing';
@@ -178,7 +177,7 @@ export class TableRules {
     if (size === 0 || size >= FAILED / 2) return;
     const { guest, reporter, tables } = this.checks;
     for (let page = roundDown(address); page < address + size; page += PAGE_BYTES) {
-      const { entry, at, level } = descend(SV39, guest, root, page).at(-1)!;
+      const { entry, at, level } = bottomOf(SV39, guest, root, page);
       if (level > 0 && !isValidLeaf(entry)) page = this.lastPageUnder(page, level);
       if (!isValidLeaf(entry)) continue;
       const made = tables.mappingAt(at)?.made;
@@ -194,7 +193,7 @@ export class TableRules {
 
   /** The last page that the missing table of a level would have mapped: nothing is mapped up to there. */
   private lastPageUnder(page: number, level: number): number {
-    const span = spanOf(SV39, level);
+    const span = SV39.spans[level];
     return page - (page % span) + span - PAGE_BYTES;
   }
 
@@ -204,10 +203,10 @@ export class TableRules {
     const { guest, reporter } = this.checks;
     const wanted = BigInt(permissions) & PERMISSIONS;
     for (let page = roundDown(address); page < address + size; page += PAGE_BYTES) {
-      const { entry, level } = descend(SV39, guest, root, page).at(-1)!;
+      const { entry, level } = bottomOf(SV39, guest, root, page);
       const frame = roundDown(physical) + (page - roundDown(address));
       const isMapped = isValidLeaf(entry);
-      const mapped = isMapped ? frameOf(entry) + (page % spanOf(SV39, level)) : 0;
+      const mapped = isMapped ? frameOf(entry) + (page % SV39.spans[level]) : 0;
       if (isMapped && mapped === frame && (entry & PERMISSIONS) === wanted) continue;
       const expected = entryFor(frame, wanted | 1n);
       const message =
@@ -232,7 +231,7 @@ export class TableRules {
     const [root, address, size] = call.arguments;
     if (size === 0) return;
     const { guest, reporter, tables } = this.checks;
-    const { entry, at } = descend(SV39, guest, root, address).at(-1)!;
+    const { entry, at } = bottomOf(SV39, guest, root, address);
     if (!isValidLeaf(entry)) return;
     const made = tables.mappingAt(at)?.made;
     reporter.report('still-mapped', hart, false, `uvmunmap returned, and ${hex(address)} is still mapped`, {
@@ -274,7 +273,7 @@ export class TableRules {
     const { guest, reporter } = this.checks;
     for (const { address, entry } of leavesOf(SV39, guest, to)) {
       if (address >= size || (entry & PTE_U) === 0n) continue;
-      const original = descend(SV39, guest, from, address).at(-1)!.entry;
+      const original = bottomOf(SV39, guest, from, address).entry;
       if (!isValidLeaf(original) || frameOf(original) !== frameOf(entry)) continue;
       if (((original | entry) & PTE_W) === 0n) continue;
       const message = `uvmcopy gave the child the parent's frame for ${hex(address)}, and it is writable`;
@@ -293,7 +292,7 @@ export class TableRules {
   private afterClear(call: Call, hart: Hart): void {
     const [root, address] = call.arguments;
     const { guest, reporter } = this.checks;
-    const { entry } = descend(SV39, guest, root, address).at(-1)!;
+    const { entry } = bottomOf(SV39, guest, root, address);
     if (!isValidLeaf(entry) || (entry & PTE_U) === 0n) return;
     const message = `uvmclear left U on the guard page at ${hex(address)}: ${describeEntry(entry)}`;
     reporter.report('guard-page-open', hart, false, message, {
@@ -328,7 +327,7 @@ export class TableRules {
     if (result !== 0 || length === 0) return;
     const { guest, reporter } = this.checks;
     for (let page = roundDown(address); page < address + length; page += PAGE_BYTES) {
-      const { entry } = descend(SV39, guest, root, page).at(-1)!;
+      const { entry } = bottomOf(SV39, guest, root, page);
       if (isValidLeaf(entry) && (entry & (PTE_U | PTE_W)) === (PTE_U | PTE_W)) continue;
       const message = `copyout stored to ${hex(page)}, where the user may not: ${describeEntry(entry)}`;
       reporter.report('copyout-to-read-only', hart, false, message, {

@@ -34,7 +34,7 @@ describe('a watched frame', () => {
     const value = watched.machine.readMemory(ticks, 4)!;
     const seen: number[] = [];
     watched.machine.watchFrame(ticks, (address, _, hart) => {
-      if (address === ticks && hart?.mode === 1) seen.push(value[0]);
+      if (address === Number(ticks) && hart?.mode === 1) seen.push(value[0]);
     });
     plain.machine.run(40_000_000);
     watched.machine.run(40_000_000);
@@ -49,9 +49,9 @@ describe('a frame whose loads are watched', () => {
     const plain = bootImage();
     const watched = bootImage();
     const ticks = watched.machine.symbols.address('ticks')!;
-    const seen: bigint[] = [];
+    const seen: number[] = [];
     watched.machine.watchLoadsInPlace(ticks, (address, bytes) => {
-      if (address === ticks && bytes === 4) seen.push(address);
+      if (address === Number(ticks) && bytes === 4) seen.push(address);
     });
     plain.machine.run(45_000_000);
     watched.machine.run(45_000_000);

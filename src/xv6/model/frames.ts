@@ -14,14 +14,23 @@ export const ALLOCATED_JUNK = 5;
 /** The order in which frames come and go. */
 export class FrameStack {
   private readonly frames: number[] = [];
-  private readonly members = new Set<number>();
+  /** For each frame of memory, whether it is on the stack. */
+  private readonly members: Uint8Array;
+
+  /** For frames from `start`, an address of a frame, up to `end`. */
+  constructor(
+    private readonly start: number,
+    end: number,
+  ) {
+    this.members = new Uint8Array(Math.max(0, Math.ceil((end - start) / PAGE_BYTES)));
+  }
 
   get size(): number {
     return this.frames.length;
   }
 
   has(frame: number): boolean {
-    return this.members.has(frame);
+    return this.members[this.numberOf(frame)] === 1;
   }
 
   /** The frame at a depth, 0 being the next to go; 0 where the stack is not as deep. */
@@ -31,29 +40,36 @@ export class FrameStack {
 
   /** Throws ModelError for a frame that is on the stack already. */
   push(frame: number): void {
-    if (this.members.has(frame)) throw new ModelError(`frame ${hex(frame)} is free already`);
-    this.members.add(frame);
+    if (this.has(frame)) throw new ModelError(`frame ${hex(frame)} is free already`);
+    this.members[this.numberOf(frame)] = 1;
     this.frames.push(frame);
   }
 
   /** The frame pushed last, or 0 if there is none. */
   pop(): number {
-    const frame = this.frames.pop() ?? 0;
-    this.members.delete(frame);
+    const frame = this.frames.pop();
+    if (frame === undefined) return 0;
+    this.members[this.numberOf(frame)] = 0;
     return frame;
+  }
+
+  private numberOf(frame: number): number {
+    return (frame - this.start) / PAGE_BYTES;
   }
 }
 
 /** kalloc and kfree: the stack, and what the frames hold. */
 export class FrameAllocator {
-  private readonly stack = new FrameStack();
+  private readonly stack: FrameStack;
 
   /** Frames lie from `start` (rounded up) to `end`, both physical addresses. */
   constructor(
     private readonly memory: Memory,
     private readonly start: number,
     private readonly end: number,
-  ) {}
+  ) {
+    this.stack = new FrameStack(roundUp(start), end);
+  }
 
   get freeFrames(): number {
     return this.stack.size;

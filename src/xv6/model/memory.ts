@@ -15,7 +15,9 @@ export interface Memory extends ReadableMemory {
   copy(from: number, to: number): void;
 }
 
-export const roundDown = (address: number): number => address - (address % PAGE_BYTES);
+/** Distance from the beginning of the page. The operator takes the low 32 bits of any address. */
+export const offsetInPage = (address: number): number => address & (PAGE_BYTES - 1);
+export const roundDown = (address: number): number => address - offsetInPage(address);
 export const roundUp = (address: number): number => roundDown(address + PAGE_BYTES - 1);
 
 /** Memory that exists everywhere and holds zeros until it is written. */

@@ -3,19 +3,27 @@
  * entries of 4 bytes), as the privileged specification describes them (sections "Sv32: Page-Based 32-bit Virtual-Memory
  * Systems" and "Sv39"). Written from the specification, apart from the machine's own walk: it judges that too.
  */
-import { isLeaf, PAGE_BYTES, PAGE_SHIFT, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X } from '../../sv39/pte.js';
+import { isLeaf, PAGE_BYTES, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X } from '../../sv39/pte.js';
 import { hex, ModelError } from './errors.js';
 import { type Memory, type ReadableMemory, roundDown, roundUp } from './memory.js';
 
 export interface TableFormat {
   readonly name: string;
   readonly levels: number;
-  readonly indexBits: number;
   readonly entryBytes: 4 | 8;
+  readonly entriesPerTable: number;
+  /** Bytes that one entry of each level spans: 4096 at level 0. */
+  readonly spans: readonly number[];
 }
 
-export const SV39: TableFormat = { name: 'Sv39', levels: 3, indexBits: 9, entryBytes: 8 };
-export const SV32: TableFormat = { name: 'Sv32', levels: 2, indexBits: 10, entryBytes: 4 };
+const formatOf = (name: string, levels: number, indexBits: number, entryBytes: 4 | 8): TableFormat => {
+  const entriesPerTable = 1 << indexBits;
+  const spans = Array.from({ length: levels }, (_, level) => PAGE_BYTES * entriesPerTable ** level);
+  return { name, levels, entryBytes, entriesPerTable, spans };
+};
+
+export const SV39 = formatOf('Sv39', 3, 9, 8);
+export const SV32 = formatOf('Sv32', 2, 10, 4);
 
 /** What a mapping may ask for. */
 export const PERMISSIONS = PTE_R | PTE_W | PTE_X | PTE_U;
@@ -32,16 +40,10 @@ export const isValid = (entry: bigint): boolean => (entry & PTE_V) !== 0n;
 export const isValidLeaf = (entry: bigint): boolean => isValid(entry) && isLeaf(entry);
 export const isPointer = (entry: bigint): boolean => isValid(entry) && !isLeaf(entry);
 
-/** Bytes that one entry of a level spans: 4096 at level 0. */
-export const spanOf = (format: TableFormat, level: number): number =>
-  2 ** (PAGE_SHIFT + format.indexBits * level);
+export const indexOf = ({ spans, entriesPerTable }: TableFormat, address: number, level: number): number =>
+  (address / spans[level]) & (entriesPerTable - 1);
 
-export const entriesPerTable = (format: TableFormat): number => 1 << format.indexBits;
-
-export const indexOf = (format: TableFormat, address: number, level: number): number =>
-  Math.floor(address / spanOf(format, level)) % entriesPerTable(format);
-
-/** Where going down a table ends: at level 0, at a leaf above it (a superpage), or where a table is missing. */
+/** An entry passed on the way down a table. */
 export interface Descent {
   readonly level: number;
   /** Physical address of the entry. */
@@ -49,21 +51,42 @@ export interface Descent {
   readonly entry: bigint;
 }
 
-/** The entries passed from the root down to where `address` ends; one that is missing from memory reads as 0. */
+/** The entry of a table of some level that an address goes by; one that is missing from memory reads as 0. */
+function entryOf(
+  format: TableFormat,
+  memory: ReadableMemory,
+  table: number,
+  level: number,
+  address: number,
+): Descent {
+  const at = table + indexOf(format, address, level) * format.entryBytes;
+  return { level, at, entry: memory.read(at, format.entryBytes) ?? 0n };
+}
+
+const goesOn = ({ level, entry }: Descent): boolean => level > 0 && isPointer(entry);
+
+/** Where going down a table ends: at level 0, at a leaf above it (a superpage), or where a table is missing. */
+export function bottomOf(
+  format: TableFormat,
+  memory: ReadableMemory,
+  root: number,
+  address: number,
+): Descent {
+  let step = entryOf(format, memory, root, format.levels - 1, address);
+  while (goesOn(step)) step = entryOf(format, memory, frameOf(step.entry), step.level - 1, address);
+  return step;
+}
+
+/** All the entries passed on the way there, the root's first. */
 export function descend(
   format: TableFormat,
   memory: ReadableMemory,
   root: number,
   address: number,
 ): Descent[] {
-  const path: Descent[] = [];
-  let table = root;
-  for (let level = format.levels - 1; level >= 0; level--) {
-    const at = table + indexOf(format, address, level) * format.entryBytes;
-    const entry = memory.read(at, format.entryBytes) ?? 0n;
-    path.push({ level, at, entry });
-    if (!isPointer(entry)) break;
-    table = frameOf(entry);
+  const path = [entryOf(format, memory, root, format.levels - 1, address)];
+  for (let step = path[0]; goesOn(step); path.push(step)) {
+    step = entryOf(format, memory, frameOf(step.entry), step.level - 1, address);
   }
   return path;
 }
@@ -83,10 +106,10 @@ export function* leavesOf(
   base = 0,
 ): Generator<Leaf> {
   onTable(root, level);
-  for (let index = 0; index < entriesPerTable(format); index++) {
+  for (let index = 0; index < format.entriesPerTable; index++) {
     const at = root + index * format.entryBytes;
     const entry = memory.read(at, format.entryBytes) ?? 0n;
-    const address = base + index * spanOf(format, level);
+    const address = base + index * format.spans[level];
     if (isValidLeaf(entry)) yield { level, at, entry, address };
     else if (isPointer(entry) && level > 0) {
       yield* leavesOf(format, memory, frameOf(entry), onTable, level - 1, address);
@@ -118,7 +141,7 @@ export class PageTables {
   /** Address of the level-0 entry of `address`, making the tables on the way if `allocate`; 0 if one is missing. */
   walk(root: number, address: number, allocate = false): number {
     for (;;) {
-      const last = descend(this.format, this.memory, root, address).at(-1)!;
+      const last = bottomOf(this.format, this.memory, root, address);
       if (last.level === 0) return last.at;
       if (isValid(last.entry)) throw new ModelError(`${hex(address)} is mapped by a superpage`);
       const table = allocate ? this.create() : 0;

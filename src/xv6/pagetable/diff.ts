@@ -2,7 +2,7 @@
  * What differs between two page tables, address by address. Frames that a table maps once are all alike, and where the
  * kernel's text and data end is no difference: only how each part is mapped.
  */
-import { spanOf, SV39 } from '../model/page-table.js';
+import { SV39 } from '../model/page-table.js';
 import { type Dump, type Row, runsOf } from './dump.js';
 
 export interface Difference {
@@ -42,10 +42,10 @@ class Side {
     this.bounds = this.runs.flatMap(({ start, end }) => [start, end]);
     for (const run of this.runs) {
       const { target, name } = run;
-      const pages = (run.end - run.start) / spanOf(SV39, run.level);
+      const pages = (run.end - run.start) / SV39.spans[run.level];
       if (target.kind === 'frames' && !target.again) {
         for (let page = 0; page < pages; page++)
-          this.firstUse.set(target.first + page, run.start + page * spanOf(SV39, run.level));
+          this.firstUse.set(target.first + page, run.start + page * SV39.spans[run.level]);
       }
       const widest = this.usual.get(name);
       if (widest === undefined || widest.end - widest.start < run.end - run.start) this.usual.set(name, run);
@@ -62,7 +62,7 @@ class Side {
     if (target.kind === 'elsewhere')
       return { ...run, start, end, target: { ...target, offset: target.offset + skipped } };
     if (target.kind === 'in-place') return { ...run, start, end };
-    const first = target.first + Math.floor(skipped / spanOf(SV39, run.level));
+    const first = target.first + Math.floor(skipped / SV39.spans[run.level]);
     return { ...run, start, end, target: { ...target, first } };
   }
 

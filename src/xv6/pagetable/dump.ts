@@ -6,7 +6,7 @@
 import { LEVELS, PTE_G, PTE_R, PTE_U, PTE_W, PTE_X } from '../../sv39/pte.js';
 import { TRAMPOLINE, TRAPFRAME } from '../model/kernel-layout.js';
 import type { ReadableMemory } from '../model/memory.js';
-import { frameOf, leavesOf, spanOf, SV39 } from '../model/page-table.js';
+import { frameOf, leavesOf, SV39 } from '../model/page-table.js';
 
 /** What a row's first page is mapped to; its other pages to what follows. */
 export type Target =
@@ -61,7 +61,7 @@ export function dumpTable(memory: ReadableMemory, root: number, table: string, n
   const rows: Row[] = [];
   for (const { entry, address, level } of leavesOf(SV39, memory, root, (_, at) => tables[at]++)) {
     const target = targetOf(entry, address, names, frames);
-    const end = address + spanOf(SV39, level);
+    const end = address + SV39.spans[level];
     const name = nameOf(entry, address, target);
     const row = { start: address, end, count: 1, stride: 0, level, access: accessOf(entry), name, target };
     const last = rows.at(-1);
@@ -114,7 +114,7 @@ function follows(target: Target, { target: first, level }: Row, bytes: number): 
   if (target.kind === 'elsewhere') {
     return first.kind === 'elsewhere' && first.name === target.name && first.offset + bytes === target.offset;
   }
-  const pages = bytes / spanOf(SV39, level);
+  const pages = bytes / SV39.spans[level];
   return first.kind === 'frames' && first.again === target.again && first.first + pages === target.first;
 }
 
@@ -149,7 +149,7 @@ function isSameRun(rows: readonly Row[], first: number, index: number): boolean 
 /** The runs of pages that a row stands for, one by one. */
 export function runsOf(row: Row): Row[] {
   const bytes = row.end - row.start;
-  const pages = bytes / spanOf(SV39, row.level);
+  const pages = bytes / SV39.spans[row.level];
   return Array.from({ length: row.count }, (_, index) => ({
     ...row,
     start: row.start + index * row.stride,

@@ -3,7 +3,7 @@
  * the three levels that lead to it, to its right a line to what it is mapped to. Memory in place gives lines that do
  * not cross, and what is wrong, or differs, is red.
  */
-import { entriesPerTable, indexOf, spanOf, SV39 } from '../model/page-table.js';
+import { indexOf, SV39 } from '../model/page-table.js';
 import type { Difference } from './diff.js';
 import { type Dump, faultOf, type Row, runsOf, type Target } from './dump.js';
 import { maps, size } from './text.js';
@@ -181,7 +181,7 @@ function drawLevel(level: number, lanes: readonly Lane[], tops: readonly number[
 
 /** Whether both rows, each as a whole, lie under one entry of a level. */
 function sharesEntry(row: Row, other: Row, level: number): boolean {
-  const span = spanOf(SV39, level);
+  const span = SV39.spans[level];
   const entry = (address: number): number => Math.floor(address / span);
   const all = [row.start, lastEnd(row) - 1, other.start, lastEnd(other) - 1].map(entry);
   return all.every((each) => each === all[0]) && other.level <= level;
@@ -190,8 +190,8 @@ function sharesEntry(row: Row, other: Row, level: number): boolean {
 /** The indices of a row's entries in a level: `5`, `0-63`, or `all` where it goes through many tables. */
 function entries(row: Row, level: number): string {
   const [first, last] = [row.start, lastEnd(row) - 1].map((address) => indexOf(SV39, address, level));
-  const count = Math.ceil((lastEnd(row) - row.start) / spanOf(SV39, level));
-  if (count > entriesPerTable(SV39)) return 'all';
+  const count = Math.ceil((lastEnd(row) - row.start) / SV39.spans[level]);
+  if (count > SV39.entriesPerTable) return 'all';
   return first === last && count === 1 ? `${first}` : `${first}-${last}`;
 }
 

@@ -1,6 +1,6 @@
 /** Dumps and their differences as text for people. */
 import { hex } from '../../machine/hex.js';
-import { spanOf, SV39 } from '../model/page-table.js';
+import { SV39 } from '../model/page-table.js';
 import { type Difference } from './diff.js';
 import { type Dump, faultOf, type Row, type Target } from './dump.js';
 
@@ -53,7 +53,7 @@ export function size(row: Row): string {
 
 /** What a row is mapped to, in words. */
 export function maps(row: Row): string {
-  const words = target(row.target, (row.count * (row.end - row.start)) / spanOf(SV39, row.level));
+  const words = target(row.target, (row.count * (row.end - row.start)) / SV39.spans[row.level]);
   const every = row.count === 1 ? '' : `, one every ${hex(row.stride)}`;
   const superpages = row.level === 0 ? '' : `, in superpages of level ${row.level}`;
   return words + every + superpages;

@@ -75,7 +75,7 @@ describe.each([SV39, SV32])('page tables in the format $name', (format) => {
     const { memory, allocator } = allocatorOf(frames);
     return { memory, allocator, tables: new PageTables(format, memory, allocator) };
   };
-  const pages = fc.uniqueArray(fc.nat(2 ** (format.indexBits * format.levels) - 2), {
+  const pages = fc.uniqueArray(fc.nat(format.entriesPerTable ** format.levels - 2), {
     minLength: 1,
     maxLength: 8,
   });
