@@ -63,14 +63,18 @@ export function findRegion(
   isHot: (slot: number) => boolean,
   counts = false,
 ): Region | undefined {
-  const finder = new Finder(page, hasProbe, isHot, counts);
-  finder.explore(entry);
-  return finder.instructions.has(entry) ? finder.region(entry) : undefined;
+  const finder = new Finder(page, entry, hasProbe, isHot, counts);
+  finder.explore();
+  return finder.instructions.has(entry) ? finder.region() : undefined;
 }
 
 class Finder {
   readonly instructions = new Map<number, Instruction>();
   private readonly decoded = new Map<number, Compiled>();
+  /**
+   * Where blocks begin besides the entry. That one cuts no block unless something jumps to it: a slice may begin anywhere,
+   * and a loop that is entered in its middle must still be found to be a fill.
+   */
   private readonly leaders = new Set<number>();
   /** What calls in the region return to. */
   private readonly returns = new Set<number>();
@@ -78,6 +82,7 @@ class Finder {
 
   constructor(
     private readonly page: DataView,
+    private readonly entry: number,
     private readonly hasProbe: (slot: number) => boolean,
     isHot: (slot: number) => boolean,
     counts: boolean,
@@ -89,8 +94,8 @@ class Finder {
   }
 
   /** Translates what can be reached from the entry, nearest first. */
-  explore(entry: number): void {
-    this.leaders.add(entry);
+  explore(): void {
+    this.exploreFrom(this.entry);
     for (const leader of this.leaders) this.exploreFrom(leader);
   }
 
@@ -99,7 +104,7 @@ class Finder {
     while (this.instructions.size < MAX_INSTRUCTIONS) {
       if (this.instructions.has(offset)) {
         // Another block has come this way; here it is cut in two.
-        this.leaders.add(offset);
+        if (offset !== this.entry) this.leaders.add(offset);
         return;
       }
       const instruction = this.translate(offset);
@@ -142,15 +147,15 @@ class Finder {
   }
 
   /** Cuts what was found into blocks. */
-  region(entry: number): Region {
-    const starts = [...this.leaders].filter((leader) => this.instructions.has(leader));
+  region(): Region {
+    const leaders = [...this.leaders].filter((leader) => this.instructions.has(leader));
+    const starts = [...new Set([this.entry, ...leaders])];
     const numbers = new Map(starts.map((start, number) => [start, number]));
     const target = (offset: number): Target => {
       const block = numbers.get(offset);
       return block === undefined ? { outside: offset } : { block };
     };
     const blocks = starts.map((start) => this.block(start, target));
-    if (starts[0] !== entry) throw new Error('a region begins with its entry');
     return { blocks, decoded: this.decoded, ranges: this.ranges(), emitter: this.emitter };
   }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Machine } from '../../../src/machine/machine.js';
+import { findRegion } from '../../../src/rv64/jit/region.js';
+import { assemble } from '../../support/assembler.js';
 import { bootProgram } from '../../support/programs.js';
 
 /** Calls `loop` again and again, each time with other addresses and lengths: a0 to, a1 from, a2 end of to. */
@@ -61,5 +63,20 @@ describe('a loop that fills or copies', () => {
       translated.run(1);
       expect(state(translated)).toBe(state(interpreted));
     }
+  });
+
+  it.each([0, 4, 8])('is found by whoever comes to it %d bytes behind its beginning', (entry) => {
+    const { bytes } = assemble(`again: sb a3, 0(a0)
+      addi a0, a0, 1
+      bne a0, a2, again
+      jalr x0, 0(ra)`);
+    const page = new Uint8Array(4096);
+    page.set(bytes);
+    const nothing = (): boolean => false;
+    const region = findRegion(new DataView(page.buffer), entry, nothing, nothing)!;
+    expect(region.blocks[0].offset).toBe(entry);
+    expect(region.blocks.filter((block) => block.idiom !== undefined).map((block) => block.offset)).toEqual([
+      0,
+    ]);
   });
 });
