@@ -2,10 +2,10 @@
  * Loops that fill or copy memory, as memset and memmove are written, done many rounds at a time.
  *
  * The loop is one block that branches to its own beginning with bne: a store, before it perhaps a load of what it
- * stores, and registers that a constant is added to. The code made here stands at its head. It does all rounds but the last
- * that the fuel and the pages' ends allow, or none where the TLB does not know the pages or the ranges overlap so that
- * a copy in order would repeat itself; the ordinary code of the loop does the rest. Afterwards everything is as if
- * each round had been executed.
+ * stores, or several stores of one value side by side, and registers that a constant is added to. The code made here
+ * stands at its head. It does all rounds but the last that the fuel and the pages' ends allow, or none where the TLB does
+ * not know the pages, the bytes of the value differ, or the ranges overlap so that a copy in order would repeat itself;
+ * the ordinary code of the loop does the rest. Afterwards everything is as if each round had been executed.
  */
 import type { Compiled } from '../decode-and-run.js';
 import { immI, immS, rd, rs1, rs2 } from '../fields.js';
@@ -52,12 +52,20 @@ interface Place {
   readonly offset: number;
 }
 
+interface Store extends Place {
+  readonly unit: number;
+  /** The register that is stored. */
+  readonly value: number;
+}
+
 interface Loop {
   /** Instructions in a round. */
   readonly length: number;
   /** What a round adds to registers. */
   readonly steps: ReadonlyMap<number, number>;
+  /** Bytes that a round stores, and bytes of one store. */
   readonly bytes: number;
+  readonly unit: number;
   readonly to: Place;
   /** The register that is stored. */
   readonly value: number;
@@ -76,21 +84,22 @@ export function idiomFor(body: readonly Compiled[], emitter: InstructionEmitter)
 function recognize(body: readonly Compiled[]): Loop | undefined {
   const steps = new Map<number, number>();
   const offsetOf = (base: number, offset: number): number => offset + (steps.get(base) ?? 0);
-  let to: (Place & { bytes: number; value: number }) | undefined;
+  const stores: Store[] = [];
   let from: (Place & { bytes: number; op: number; register: number }) | undefined;
   for (const { row, word } of body.slice(0, -1)) {
     const name = row?.name ?? '';
     if (name === 'addi' && rd(word) === rs1(word) && rd(word) !== 0 && !steps.has(rd(word))) {
       steps.set(rd(word), immI(word));
-    } else if (name in STORES && to === undefined) {
+    } else if (name in STORES) {
       const place = { base: rs1(word), offset: offsetOf(rs1(word), immS(word)) };
-      to = { ...place, bytes: STORES[name], value: rs2(word) };
-    } else if (name in LOADS && from === undefined && to === undefined && rd(word) !== 0) {
+      stores.push({ ...place, unit: STORES[name], value: rs2(word) });
+    } else if (name in LOADS && from === undefined && stores.length === 0 && rd(word) !== 0) {
       const place = { base: rs1(word), offset: offsetOf(rs1(word), immI(word)) };
       from = { ...place, ...LOADS[name], register: rd(word) };
     } else return undefined;
   }
   const last = body[body.length - 1];
+  const to = together(stores);
   if (last.row?.name !== 'bne' || to === undefined) return undefined;
   const [counter, end] = steps.has(rs1(last.word))
     ? [rs1(last.word), rs2(last.word)]
@@ -103,15 +112,25 @@ function recognize(body: readonly Compiled[]): Loop | undefined {
   if (from) {
     if (from.register !== to.value || from.bytes !== to.bytes || !advances(from.base)) return undefined;
     if (steps.has(from.register)) return undefined;
-  } else {
-    // Several bytes at a time are a fill only where they are all alike.
-    if (!isConstant(to.value) || (to.bytes > 1 && to.value !== 0)) return undefined;
-  }
-  return { length: body.length, steps, bytes: to.bytes, to, value: to.value, from, counter, end };
+  } else if (!isConstant(to.value)) return undefined;
+  const { bytes, unit, value } = to;
+  return { length: body.length, steps, bytes, unit, to, value, from, counter, end };
+}
+
+/** Stores of one value side by side, in any order, as one of so many bytes. */
+function together(stores: readonly Store[]): (Store & { bytes: number }) | undefined {
+  const inOrder = [...stores].sort((a, b) => a.offset - b.offset);
+  const [first] = inOrder;
+  const isNext = ({ base, offset, unit, value }: Store, index: number): boolean =>
+    base === first.base &&
+    value === first.value &&
+    unit === first.unit &&
+    offset === first.offset + index * unit;
+  return first && inOrder.every(isNext) ? { ...first, bytes: stores.length * first.unit } : undefined;
 }
 
 function encode(loop: Loop, emitter: InstructionEmitter): Code {
-  const { length, steps, bytes, to, from, value, counter, end } = loop;
+  const { length, steps, bytes, unit, to, from, value, counter, end } = loop;
   const x = (register: number): Code => emitter.x(register) as unknown as Code;
   const rounds = getLocal(Local.rounds);
   const size: Code = [rounds, i32Const(bytes), Op.i32.mul];
@@ -139,7 +158,21 @@ function encode(loop: Loop, emitter: InstructionEmitter): Code {
   const distance: Code = [x(end), x(counter), Op.i64.sub];
   const step = steps.get(counter)!;
   const roundsLeft: Code = [getLocal(Local.scratch), i64Const(Math.log2(step)), Op.i64.shrU];
+  const unused = i64Const(64 - 8 * unit);
+  const repeated: Code = [
+    x(value),
+    i64Const(0xffn),
+    Op.i64.and,
+    i64Const(0x0101_0101_0101_0101n),
+    Op.i64.mul,
+  ];
+  /** Several bytes at a time are a fill only where they are all alike. */
+  const skipUnlessAlike: Code = [
+    [x(value), unused, Op.i64.shl, repeated, unused, Op.i64.shl],
+    [Op.i64.ne, skip],
+  ];
   return block([
+    from || unit === 1 || value === 0 ? [] : skipUnlessAlike,
     [distance, setLocal(Local.scratch)],
     [getLocal(Local.scratch), i64Const(step - 1), Op.i64.and, Op.i64.eqz, Op.i32.eqz, skip],
     [roundsLeft, i64Const(MOST), roundsLeft, i64Const(MOST), Op.i64.ltU, Op.select],

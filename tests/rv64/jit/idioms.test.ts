@@ -33,6 +33,9 @@ const FAR = 'li t4, 0x40000\n add a1, a0, t4';
 const BEFORE = 'addi a1, a0, -24';
 const BEHIND = 'addi a1, a0, 24';
 
+/** Makes what is between a0 and a2 a multiple of 16. */
+const ROUNDS_OF_16 = 'sub t6, a2, a0\n andi t6, t6, -16\n addi t6, t6, 16\n add a2, a0, t6';
+
 const loops: Record<string, string> = {
   'a byte fill': 'again: sb a3, 0(a0)\n addi a0, a0, 1\n bne a0, a2, again',
   'a byte fill that steps first': 'again: addi a0, a0, 1\n sb a3, -1(a0)\n bne a2, a0, again',
@@ -43,6 +46,17 @@ const loops: Record<string, string> = {
     'again: lb a4, 0(a1)\n addi a1, a1, 1\n sb a4, 0(a0)\n addi a0, a0, 1\n bne a0, a2, again',
   'a copy by double words':
     'again: ld a4, 0(a1)\n addi a1, a1, 8\n sd a4, 0(a0)\n addi a0, a0, 8\n bne a0, a2, again',
+  'a fill of bytes that are alike, by words':
+    'li a3, 0x5a5a5a5a\n again: sw a3, 0(a0)\n addi a0, a0, 4\n bne a0, a2, again',
+  'a fill by two double words, of what is alike now and then': `${ROUNDS_OF_16}
+    andi a3, s1, 0x101
+    again: sd a3, 8(a0)\n sd a3, 0(a0)\n addi a0, a0, 16\n bne a2, a0, again`,
+  'a fill by two double words, with a step between them': `${ROUNDS_OF_16}
+    li a3, -1
+    again: sd a3, 0(a0)\n addi a0, a0, 16\n sd a3, -8(a0)\n bne a0, a2, again`,
+  'two stores that leave a gap': `${ROUNDS_OF_16}
+    li a3, -1
+    again: sw a3, 0(a0)\n sw a3, 8(a0)\n addi a0, a0, 16\n bne a0, a2, again`,
   'a fill that counts in another register':
     'sub t6, a2, a0\n again: sb a3, 0(a0)\n addi a0, a0, 1\n addi t5, t5, 1\n bne a0, a2, again',
 };
@@ -63,6 +77,16 @@ describe('a loop that fills or copies', () => {
       translated.run(1);
       expect(state(translated)).toBe(state(interpreted));
     }
+  });
+
+  it.each([
+    { fill: -1, isTaken: true },
+    { fill: 0x7f, isTaken: false },
+  ])('is a fill where all bytes of $fill are alike: $isTaken', ({ fill, isTaken }) => {
+    const loop = `li a3, ${fill}\n again: sd a3, 0(a0)\n addi a0, a0, 8\n bne a0, a2, again`;
+    const machine = bootProgram(program(loop, FAR), { jit: { hotAfter: 2, now: () => 0 } });
+    machine.run(100_000);
+    expect(machine.statistics().translator!.measured!.idioms > 0).toBe(isTaken);
   });
 
   it.each([0, 4, 8])('is found by whoever comes to it %d bytes behind its beginning', (entry) => {
