@@ -1,10 +1,16 @@
 /** The documents that gdb asks for with qXfer: registers, memory and threads. */
-import { type Register, csrRegisters, generalRegisters, privilegeRegister } from './registers.js';
+import {
+  type RegisterDescription,
+  csrRegisters,
+  floatRegisters,
+  generalRegisters,
+  privilegeRegister,
+} from './registers.js';
 
-const element = ({ name, number, type }: Register): string =>
+const element = ({ name, number, type }: RegisterDescription): string =>
   `<reg name="${name}" bitsize="64" regnum="${number}" type="${type}"/>`;
 
-const feature = (name: string, registers: readonly Register[]): string =>
+const feature = (name: string, registers: readonly RegisterDescription[]): string =>
   `<feature name="${name}">${registers.map(element).join('')}</feature>`;
 
 /**
@@ -15,6 +21,7 @@ export const TARGET_DESCRIPTION =
   '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target><architecture>riscv:rv64</architecture>' +
   '<osabi>none</osabi>' +
   feature('org.gnu.gdb.riscv.cpu', generalRegisters) +
+  feature('org.gnu.gdb.riscv.fpu', floatRegisters) +
   feature('org.gnu.gdb.riscv.csr', csrRegisters) +
   feature('org.gnu.gdb.riscv.virtual', [privilegeRegister]) +
   '</target>';

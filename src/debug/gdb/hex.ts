@@ -15,6 +15,9 @@ export function bytesOfHex(text: string): Uint8Array | undefined {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
+/** The value of a register that the target does not have. */
+export const UNAVAILABLE = 'x'.repeat(16);
+
 /** A register's value: eight bytes, the lowest first. */
 export function hexOfRegister(value: bigint): string {
   const bytes = new Uint8Array(8);

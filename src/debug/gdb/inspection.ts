@@ -5,9 +5,9 @@ import { readVirtual, writeVirtual } from '../address-space.js';
 import type { Debugger } from '../debugger.js';
 import type { Watchpoint, WatchKind } from '../watchpoints.js';
 import { BAD_ADDRESS, BAD_PACKET, OK, UNKNOWN } from './answers.js';
-import { hexOfBytes, hexOfRegister, parseHex, registerOfHex } from './hex.js';
+import { hexOfBytes, hexOfRegister, parseHex, registerOfHex, UNAVAILABLE } from './hex.js';
 import { PACKET_BYTES } from './packets.js';
-import { generalRegisters, registerByNumber } from './registers.js';
+import { generalRegisters, isFloatNumber, registerByNumber } from './registers.js';
 
 /** Most bytes of memory read at a time: two digits each. */
 export const MOST_BYTES = PACKET_BYTES / 2;
@@ -42,7 +42,9 @@ export function writeRegisters(hart: Hart, text: string): string {
 
 export function readRegister(hart: Hart, text: string): string {
   const number = parseHex(text);
-  const register = number === undefined ? undefined : registerByNumber(number);
+  if (number === undefined) return BAD_PACKET;
+  if (isFloatNumber(number)) return UNAVAILABLE;
+  const register = registerByNumber(number);
   return register === undefined ? BAD_PACKET : hexOfRegister(register.read(hart));
 }
 

@@ -1,12 +1,16 @@
 /** The server under gdb itself, where that is installed. */
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debug, debugged, isGdbInstalled } from '../../support/gdb-process.js';
 import { Running, RVEMU } from '../../support/process.js';
 
 if (!isGdbInstalled) console.log('gdb-multiarch is not installed: what it makes of the server is not tested');
+
+/** Of an ELF file's header (RISC-V psABI, "File Header"). */
+const E_FLAGS = 48;
+const EF_RISCV_FLOAT_ABI_DOUBLE = 4;
 
 const TRAMPOLINE = '0x3ffffff000';
 
@@ -160,6 +164,18 @@ describe.skipIf(!isGdbInstalled)('gdb', () => {
       expect(errors).toMatch(/: the run was not recorded in .*: gdb changed registers or memory in it.*\n$/);
       expect(existsSync(file)).toBe(false);
     });
+  });
+
+  it('takes programs that were compiled for harts with floating point', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rvemu-gdb-'));
+    const program = join(folder, 'program');
+    const elf = readFileSync('images/kernel.elf');
+    elf.writeUInt32LE(elf.readUInt32LE(E_FLAGS) | EF_RISCV_FLOAT_ABI_DOUBLE, E_FLAGS);
+    writeFileSync(program, elf);
+    const output = await debug([`file ${program}`, 'break exec', 'continue', 'info registers ft0', 'stepi']);
+    rmSync(folder, { recursive: true });
+    expect(output).not.toContain('bfd requires');
+    expect(output).toMatch(/Breakpoint 1, exec .*<unavailable>/s);
   });
 
   it('kills the guest', async () => {
