@@ -91,16 +91,14 @@ export class Breakpoints {
     const physical = probeAt(place, virtual);
     if (this.probed.has(physical)) return;
     this.probed.add(physical);
-    this.machine.setProbe(physical, (hart) => this.check(hart));
+    this.machine.setProbe(physical, (hart) => (this.holds(hart) ? HOLD : undefined));
   }
 
-  /** The same frame may be executed at another address. */
-  private check(hart: Hart): unknown {
-    if (!this.active.has(BigInt.asUintN(64, hart.pc)) || this.passing.get(hart) === hart.steps)
-      return undefined;
+  /** Whether a hart is to be held where it is. The same frame may be executed at another address. */
+  holds(hart: Hart): boolean {
+    if (!this.active.has(BigInt.asUintN(64, hart.pc)) || this.passing.get(hart) === hart.steps) return false;
     // Not one that only tries out what another would do.
-    if (!this.machine.harts.includes(hart)) return undefined;
-    return this.onHit(hart) ? HOLD : undefined;
+    return this.machine.harts.includes(hart) && this.onHit(hart);
   }
 }
 

@@ -67,6 +67,8 @@ export class Debugger {
   ) {
     this.lastHalt = { hart: machine.harts[0], reason: 'asked' };
     this.breakpoints = new Breakpoints(machine, (hart) => this.see({ hart, reason: 'breakpoint' }));
+    // A call that a debugger makes returns to a breakpoint on the stack, where nothing can be fetched.
+    machine.listenToFetchFaults((hart) => this.breakpoints.holds(hart));
     this.watchpoints = new Watchpoints(machine, (watchpoint, hart) => {
       // A debugger's own stores are none that it waits for.
       if (hart) this.see({ hart, reason: 'watchpoint', watchpoint });

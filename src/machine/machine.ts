@@ -408,6 +408,11 @@ export class Machine {
     };
   }
 
+  /** Has `listener` asked before each trap of a fetch whether the hart is to stop before it. There is one at most. */
+  listenToFetchFaults(listener: (hart: Hart) => boolean): void {
+    this.harts.forEach((hart) => (hart.onFetchFault = listener));
+  }
+
   /**
    * Has `watcher` called before each store to the frame at a physical address, by a hart (the one that executes just
    * now, if any) or a device. Only stores to watched frames get slower. Throws RangeError outside RAM.

@@ -27,6 +27,8 @@ const WAITS = 1;
 const PARKED = 2;
 const SPINS = 3;
 
+const isOfFetch = ({ cause }: Trap): boolean => cause === Cause.FetchPage || cause === Cause.FetchAccess;
+
 const PAGE_MASK = ~0xfff;
 
 /** Someone who watches a hart at work; it must not change anything. */
@@ -55,6 +57,9 @@ export class Hart extends Traps {
 
   /** Told of each exception in supervisor mode, as it is taken: of the kernel's own mistakes, mostly. */
   onKernelException: ((hart: Hart, cause: bigint, value: bigint) => void) | undefined;
+
+  /** Asked before a fetch traps, with pc where it is: true to have the hart stop before that. */
+  onFetchFault: ((hart: Hart) => boolean) | undefined;
 
   /** Executes hot code; without one the interpreter executes everything. */
   translator: Translator | undefined;
@@ -248,6 +253,10 @@ export class Hart extends Traps {
         if (this.words[FUEL] > 0) this.executePage();
       } catch (trap) {
         if (!(trap instanceof Trap)) throw trap;
+        if (this.onFetchFault && isOfFetch(trap) && this.onFetchFault(this)) {
+          this.stop();
+          continue;
+        }
         this.trapNow(trap.cause, trap.value);
         this.words[FUEL]--;
         this.advance();

@@ -178,6 +178,17 @@ describe.skipIf(!isGdbInstalled)('gdb', () => {
     expect(output).toMatch(/Breakpoint 1, exec .*<unavailable>/s);
   });
 
+  it('calls functions of the kernel, whose stack cannot be executed', async () => {
+    const output = await debug([
+      'break exec',
+      'continue',
+      show('id', '((long (*)(void))hart_id)()'),
+      'backtrace 1',
+    ]);
+    expect(values(output)).toEqual({ id: '0' });
+    expect(output).toMatch(/#0 .*exec \(/);
+  });
+
   it('kills the guest', async () => {
     expect(await debug(['kill'])).toMatch(/killed/);
   });
