@@ -19,6 +19,12 @@ const LOADS_WATCHED = 16;
 /** The frame has not been stored to since `takeStored`. */
 const UNTOUCHED = 32;
 
+/**
+ * So many stores next to a page's instructions are announced. Then the page is taken for one that is put to another use
+ * (a kernel fills what it frees), and what was decoded is dropped.
+ */
+const MOST_STRAYS = 32;
+
 /** Called when bytes of a frame that is being watched are about to be stored, or loaded. */
 export type AccessWatcher = (ramOffset: number, bytes: number) => void;
 
@@ -75,7 +81,7 @@ export class Frames {
     const flags = this.flags[frame];
     if (flags & (WATCHED | LOADS_WATCHED | UNTOUCHED | REMEMBERED)) return true;
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) return true;
-    return (flags & CODE) !== 0 && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes);
+    return (flags & CODE) !== 0 && this.dropsCode(this.code[frame]!, ramOffset, bytes);
   }
 
   /** Announces a store of `bytes` bytes (within one frame) at an offset in RAM. */
@@ -89,9 +95,7 @@ export class Frames {
       this.flags[frame] &= ~TABLE;
       this.tlb.forgetTable(frame);
     }
-    if (flags & CODE && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes)) {
-      this.dropCode(frame);
-    }
+    if (flags & CODE && this.dropsCode(this.code[frame]!, ramOffset, bytes)) this.dropCode(frame);
     if (flags & WATCHED) this.watchers[frame]!(ramOffset, bytes);
   }
 
@@ -211,6 +215,11 @@ export class Frames {
   private announceRemembered(frame: number, ramOffset: number, bytes: number): void {
     const touchesCode = this.code[frame]?.isDecoded(ramOffset & 0xfff, bytes) ?? false;
     if (!this.onRememberedStore(ramOffset, bytes, touchesCode)) this.flags[frame] &= ~REMEMBERED;
+  }
+
+  /** Whether a store that is announced does away with a page's instructions. */
+  private dropsCode(page: CodePage, ramOffset: number, bytes: number): boolean {
+    return page.strays++ >= MOST_STRAYS || page.isDecoded(ramOffset & 0xfff, bytes);
   }
 
   private announce(frame: number, reason: number): void {

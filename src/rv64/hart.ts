@@ -8,7 +8,7 @@ import { CodePage } from './code-page.js';
 import { lengthFromBits } from './decode.js';
 import { lengthOf } from './fields.js';
 import type { Frames } from './frames.js';
-import { IdleLoop, PARKED_CYCLES } from './idle-loop.js';
+import { IdleLoop } from './idle-loop.js';
 import type { Run } from './row.js';
 import { SpinLoop } from './spin.js';
 import { HART_BYTES, Offset, type State } from './state.js';
@@ -185,7 +185,7 @@ export class Hart extends Traps {
     this.lookForInterrupts();
     if (!this.idleLoop.hasComeRound()) return;
     this.words[WAITING] = PARKED;
-    this.parkedUntil[0] = this.cycles + PARKED_CYCLES;
+    this.parkedUntil[0] = this.cycles + this.idleLoop.nextPark();
     this.leave();
   }
 

@@ -1,12 +1,13 @@
 /**
- * Notices a hart in a short loop that waits for another hart (`while (started == 0) ;`). When a few instructions that
- * change nothing but registers lead back to the same registers, they will do so until somebody stores or an interrupt
- * comes. Until then nothing is lost if the hart stands still, and nothing says how fast a hart is.
+ * Notices a hart in a short loop that waits for another hart: `while (started == 0) ;`, or one that takes a lock, by a swap
+ * that puts there what is there. When a few instructions that change nothing but registers lead back to the same registers,
+ * they will do so until somebody stores or an interrupt comes. Until then nothing is lost if the hart stands still, and
+ * nothing says how fast a hart is.
  *
  * The loop is tried out on the hart itself, whose registers are put back: all that remains is the answer.
  */
 import { compile, type Compiled } from './decode-and-run.js';
-import { immI, lengthOf, rs1 } from './fields.js';
+import { immI, lengthOf, rd, rs1, rs2 } from './fields.js';
 import type { Hart } from './hart.js';
 import { Offset } from './state.js';
 
@@ -17,6 +18,11 @@ const NEAR_BYTES = 64;
 
 /** Major opcodes (bits 6:0) of instructions that change registers only; fences change nothing at all. */
 const LOAD = 0x03;
+const AMO = 0x2f;
+/** Bits 31:27 of amoswap, and bits 14:12 of the forms for 32 and 64 bits. */
+const SWAP = 1;
+const WORD = 2;
+const DOUBLEWORD = 3;
 const HARMLESS = new Set([LOAD, 0x0f, 0x13, 0x17, 0x1b, 0x33, 0x37, 0x3b, 0x63, 0x67, 0x6f]);
 /** Bits that tell a long instruction, also cleared in the word of a compressed one. */
 const LENGTH_BITS = 3;
@@ -75,13 +81,32 @@ export class SpinLoop {
     if (bits === undefined) return false;
     const { run, word } = this.compile(bits);
     const opcode = (word & 0x7f) | LENGTH_BITS;
-    if (!HARMLESS.has(opcode)) return false;
-    if (opcode === LOAD && !hart.isPlainLoad(rs1(word), immI(word))) return false;
     hart.nextPc = hart.pc + BigInt(lengthOf(word));
-    run(hart, word);
+    if (opcode === AMO) {
+      if (!this.swapInVain(word)) return false;
+    } else {
+      if (!HARMLESS.has(opcode)) return false;
+      if (opcode === LOAD && !hart.isPlainLoad(rs1(word), immI(word))) return false;
+      run(hart, word);
+    }
     hart.x[0] = 0n;
     hart.pc = hart.nextPc;
     return true;
+  }
+
+  /** Executes a swap that leaves the memory as it is; false where it would not, or where it is something else. */
+  private swapInVain(word: number): boolean {
+    const { hart } = this;
+    const width = (word >>> 12) & 7;
+    if (word >>> 27 !== SWAP || (width !== WORD && width !== DOUBLEWORD)) return false;
+    const [base, bytes] = [rs1(word), 2 ** width];
+    if (hart.low(base) % bytes !== 0 || !hart.isPlainLoad(base, 0)) return false;
+    const [found, stored] =
+      width === WORD
+        ? [BigInt(hart.load32(base, 0)), BigInt(hart.low(rs2(word)))]
+        : [hart.load64(base, 0), hart.x[rs2(word)]];
+    hart.x[rd(word)] = found;
+    return found === stored;
   }
 
   private hasSameRegisters(): boolean {

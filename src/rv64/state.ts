@@ -59,6 +59,11 @@ export const Offset = {
   /** Where the hart was when it was last looked at between slices, and whether it is in no loop there: spin.ts. */
   spinPlace: 372,
   spinRuledOut: 376,
+  /** How often the hart was parked since the last trap; the state that it was last parked in, and whether it was seen. */
+  idleParks: 380,
+  idleKnown: 384,
+  idleStack: 388,
+  idleSeen: 392,
   /** The CSRs that are storage, eight bytes each; see csr/bits.ts for their order. */
   csr: 512,
 } as const;

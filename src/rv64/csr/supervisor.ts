@@ -1,7 +1,7 @@
 /** Supervisor-mode CSRs (privileged specification, chapter "Supervisor-Level ISA", and extension "Sstc"). */
 import type { I32, I64 } from '../emitter.js';
 import type { Hart } from '../hart.js';
-import { AT_WORK } from '../idle-loop.js';
+import { AT_WORK, STACK_BYTES } from '../idle-loop.js';
 import { Offset } from '../state.js';
 import { Interrupt, Mode } from '../trap.js';
 import {
@@ -25,6 +25,8 @@ const TRANSLATION_BITS = BigInt(MSTATUS_SUM | MSTATUS_MXR);
 const SIE = BigInt(MSTATUS_SIE);
 const SSTATUS_VISIBLE = SSTATUS_WRITABLE | MSTATUS_UXL;
 
+const SP = 2;
+
 const SSIP = 1n << BigInt(Interrupt.SupervisorSoftware);
 
 /** Below machine mode stimecmp needs menvcfg.STCE, and mcounteren.TM as time does. */
@@ -43,7 +45,10 @@ export const supervisorCsrs: readonly Csr[] = [
       hasEffects: (t, old, value) => {
         const isSet = (bits: I64, mask: bigint): I32 =>
           t.i64.ne(t.i64.and(bits, t.i64.constant(mask)), t.i64.constant(0));
-        const mayComeRound = t.i32.geS(t.hartWord(Offset.idleEnabled), t.i32.constant(AT_WORK - 1));
+        const isNotAtWork = t.i32.geS(t.hartWord(Offset.idleEnabled), t.i32.constant(AT_WORK - 1));
+        const fromStack = t.i32.xor(t.low(SP), t.hartWord(Offset.idleStack));
+        const isOnStack = t.i32.ltU(fromStack, t.i32.constant(STACK_BYTES));
+        const mayComeRound = t.i32.or(isNotAtWork, t.i32.or(isOnStack, t.hartWord(Offset.idleSeen)));
         const looksAround = t.i32.or(t.hartWord(Offset.called), mayComeRound);
         return t.i32.or(
           isSet(t.i64.xor(old, value), TRANSLATION_BITS),
