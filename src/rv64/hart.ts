@@ -27,6 +27,8 @@ const WAITS = 1;
 const PARKED = 2;
 const SPINS = 3;
 
+const SP = 2;
+
 const isOfFetch = ({ cause }: Trap): boolean => cause === Cause.FetchPage || cause === Cause.FetchAccess;
 
 const PAGE_MASK = ~0xfff;
@@ -67,7 +69,7 @@ export class Hart extends Traps {
   constructor(index: number, state: State, frames: Frames, bus: Bus, timebase: Timebase) {
     super(index, state, frames, bus, timebase);
     this.parkedUntil = new Float64Array(state.memory.buffer, index * HART_BYTES + Offset.parkedUntil, 1);
-    this.idleLoop = new IdleLoop(this.words);
+    this.idleLoop = new IdleLoop(this.words, state.words, () => this.plainLoad(SP, 0));
   }
 
   /** A copy of the hart's state; what is derived from it is left out. */

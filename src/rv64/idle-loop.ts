@@ -1,8 +1,8 @@
 /**
  * Notices a kernel that waits without wfi: schedulers of before 2024 go round and round with interrupts enabled, looking
- * for something to run. Each round ends with the hart's registers as they were a round before, and that is what is
- * looked for, at the moments when the hart enables interrupts (which every such loop does, or it would never be
- * interrupted). Rounds have any length, so Brent's algorithm finds them: one remembered state, replaced at powers of two.
+ * for something to run. Each round ends with the hart's registers and the top of its stack, where the callers' registers
+ * are saved, as they were a round before; and that is what is looked for, at the moments when the hart enables interrupts
+ * (which every such loop does, or it would never be interrupted). Rounds have any length, so Brent's algorithm finds them: one remembered state, replaced at powers of two.
  * That takes several rounds. The state in which it ended is kept, and the next time that the hart comes there it takes one
  * round more, on the same stack, to know.
  *
@@ -23,7 +23,7 @@ export const AT_WORK = 64;
 /** Rounds in which interrupts are enabled more often than this are not found. */
 const LONGEST_ROUND = 4096;
 
-/** What lies no further from the stack of the last idle loop belongs to it. */
+/** A stack pointer that lies no further from that of the last idle loop belongs to it. */
 export const STACK_BYTES = 4096;
 
 const REMEMBERED = Offset.idleState >>> 2;
@@ -31,18 +31,31 @@ const STEPS = Offset.idleSteps >>> 2;
 const LIMIT = Offset.idleLimit >>> 2;
 const ENABLED = Offset.idleEnabled >>> 2;
 const PARKS = Offset.idleParks >>> 2;
+const REMEMBERED_TOP = Offset.idleTop >>> 2;
 const KNOWN = Offset.idleKnown >>> 2;
+const KNOWN_TOP = Offset.idleKnownTop >>> 2;
 const STACK = Offset.idleStack >>> 2;
 const SEEN = Offset.idleSeen >>> 2;
 const PC = Offset.pc >>> 2;
 /** The low word of x2. */
 const SP = 4;
+/** How much of the stack is looked at: the frames of a few calls. */
+const TOP_WORDS = 64;
+const PAGE_WORDS = 1024;
 /** x1 to x31 have so many words, from the second on. */
 const REGISTER_WORDS = 64;
 
 export class IdleLoop {
-  /** `words` is the hart's block; the registers come first in it. */
-  constructor(private readonly words: Int32Array) {}
+  /**
+   * @param words the hart's block; the registers come first in it
+   * @param memory all there is
+   * @param stack offset in the memory of what the stack pointer points at, or 0
+   */
+  constructor(
+    private readonly words: Int32Array,
+    private readonly memory: Int32Array,
+    private readonly stack: () => number,
+  ) {}
 
   /** To be called when interrupts are enabled. True when the hart has been in this very state before. */
   hasComeRound(): boolean {
@@ -51,32 +64,34 @@ export class IdleLoop {
     const isOnStack = (words[SP] ^ words[STACK]) >>> 0 < STACK_BYTES;
     if (!isOnStack) words[SEEN] = 0;
     if (!isOnStack && words[ENABLED] < AT_WORK) return false;
-    const state = this.registers();
-    return this.isKnown(state, isOnStack) || (words[ENABLED] >= AT_WORK && this.isFound(state));
+    const registers = this.registers();
+    return this.isKnown(registers, isOnStack) || (words[ENABLED] >= AT_WORK && this.isFound(registers));
   }
 
   /** Whether this is the state that the hart was last parked in, seen for the second time on one stack. */
-  private isKnown(state: number, isOnStack: boolean): boolean {
+  private isKnown(registers: number, isOnStack: boolean): boolean {
     const { words } = this;
-    if (!isOnStack || words[KNOWN] !== state) return false;
+    if (!isOnStack || words[KNOWN] !== registers || words[KNOWN_TOP] !== this.topOfStack()) return false;
     if (words[SEEN] === 1) return true;
     words[SEEN] = 1;
     return false;
   }
 
   /** Whether the state is the remembered one, which from now on is known. */
-  private isFound(state: number): boolean {
+  private isFound(registers: number): boolean {
     const { words } = this;
-    if (words[STEPS] > 0 && words[REMEMBERED] === state) {
+    if (words[STEPS] > 0 && words[REMEMBERED] === registers && words[REMEMBERED_TOP] === this.topOfStack()) {
       words[STEPS] = 0;
       words[LIMIT] = 0;
-      words[KNOWN] = state;
+      words[KNOWN] = registers;
+      words[KNOWN_TOP] = words[REMEMBERED_TOP];
       words[STACK] = words[SP];
       words[SEEN] = 1;
       return true;
     }
     if (words[STEPS] >= words[LIMIT]) {
-      words[REMEMBERED] = state;
+      words[REMEMBERED] = registers;
+      words[REMEMBERED_TOP] = this.topOfStack();
       words[LIMIT] = Math.min(Math.max(1, words[LIMIT] * 2), LONGEST_ROUND);
       words[STEPS] = 0;
     }
@@ -103,7 +118,19 @@ export class IdleLoop {
   private registers(): number {
     const { words } = this;
     let hash = words[PC];
-    for (let i = 2; i < REGISTER_WORDS; i += 2) hash = Math.imul(hash ^ words[i], 0x9e37_79b1) ^ (hash >>> 15);
+    for (let i = 2; i < REGISTER_WORDS; i += 2) hash = mix(hash, words[i]);
+    return hash;
+  }
+
+  /** A hash of what lies on the stack, as far as the page goes. */
+  private topOfStack(): number {
+    const start = this.stack() >>> 2;
+    if (start === 0) return 0;
+    const end = Math.min(start + TOP_WORDS, (start | (PAGE_WORDS - 1)) + 1);
+    let hash = 0;
+    for (let i = start; i < end; i++) hash = mix(hash, this.memory[i]);
     return hash;
   }
 }
+
+const mix = (hash: number, word: number): number => Math.imul(hash ^ word, 0x9e37_79b1) ^ (hash >>> 15);

@@ -123,9 +123,9 @@ export class MemoryAccess extends Translation {
     return this.lookUp(DATA_TLB, access === 'read' ? Tag.read : Tag.write, low, bytes) !== 0;
   }
 
-  /** Whether what lies at register `base` plus `offset` is memory that can be loaded without further ado. */
-  isPlainLoad(base: number, offset: number): boolean {
-    return this.readable(this.addressLow(base, offset), 1) !== 0;
+  /** Offset in the memory of what lies at register `base` plus `offset`; 0 where loading it takes the full way. */
+  plainLoad(base: number, offset: number): number {
+    return this.readable(this.addressLow(base, offset), 1);
   }
 
   // ---- atomics ------------------------------------------------------------------------------------------

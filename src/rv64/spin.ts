@@ -86,7 +86,7 @@ export class SpinLoop {
       if (!this.swapInVain(word)) return false;
     } else {
       if (!HARMLESS.has(opcode)) return false;
-      if (opcode === LOAD && !hart.isPlainLoad(rs1(word), immI(word))) return false;
+      if (opcode === LOAD && hart.plainLoad(rs1(word), immI(word)) === 0) return false;
       run(hart, word);
     }
     hart.x[0] = 0n;
@@ -100,7 +100,7 @@ export class SpinLoop {
     const width = (word >>> 12) & 7;
     if (word >>> 27 !== SWAP || (width !== WORD && width !== DOUBLEWORD)) return false;
     const [base, bytes] = [rs1(word), 2 ** width];
-    if (hart.low(base) % bytes !== 0 || !hart.isPlainLoad(base, 0)) return false;
+    if (hart.low(base) % bytes !== 0 || hart.plainLoad(base, 0) === 0) return false;
     const [found, stored] =
       width === WORD
         ? [BigInt(hart.load32(base, 0)), BigInt(hart.low(rs2(word)))]

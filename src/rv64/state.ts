@@ -64,6 +64,9 @@ export const Offset = {
   idleKnown: 384,
   idleStack: 388,
   idleSeen: 392,
+  /** The tops of the stacks that belong to idleState and idleKnown. */
+  idleTop: 396,
+  idleKnownTop: 400,
   /** The CSRs that are storage, eight bytes each; see csr/bits.ts for their order. */
   csr: 512,
 } as const;

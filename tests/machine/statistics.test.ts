@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { assembleWord } from '../support/assembler.js';
 import { elfOf, bootProgram } from '../support/programs.js';
 import { Machine } from '../../src/machine/machine.js';
 
@@ -59,6 +60,34 @@ describe('statistics of a machine', () => {
     expect(idioms).toBeGreaterThanOrEqual(2);
     expect(idiomInstructions).toBeGreaterThan(3 * 0x1f00);
     expect(idiomInstructions).toBeLessThanOrEqual(3 * 0x2000);
+  });
+
+  it('count those of pages, too, at whose end code was executed', () => {
+    const rounds = 10;
+    const machine = bootProgram(
+      `
+      li s1, ${rounds}
+      li s0, 0x80010000
+      li s2, ${assembleWord('jalr x0, 0(ra)')}
+      lui t0, 1
+      add s3, s0, t0
+    round:
+      sw s2, -4(s3)
+      addi t1, s3, -4
+      jalr ra, 0(t1)
+      mv a0, s0
+    again:
+      sb zero, 0(a0)
+      addi a0, a0, 1
+      bne a0, s3, again
+      addi s1, s1, -1
+      bnez s1, round
+    end: j end
+      `,
+      { jit: { hotAfter: 2, now: clock() } },
+    );
+    machine.run(200_000);
+    expect(machine.statistics().translator!.measured!.idiomInstructions).toBeGreaterThan(rounds * 3 * 3900);
   });
 
   it('tell the time in translated code from that for translating', () => {

@@ -71,6 +71,46 @@ describe('a hart that spins until another stores', () => {
     expect(machine.harts[0].x[8]).toBe(10_000n);
   });
 
+  it('stands still for a lock, too, which it tries to take by a swap', () => {
+    // Hart 0 holds the lock for 50000 rounds.
+    const machine = bootProgram(
+      `
+      la t0, lock
+      li t2, 1
+      bnez a0, take
+      amoswap.w zero, t2, (t0)
+      li t1, 50000
+    count:
+      addi t1, t1, -1
+      bnez t1, count
+      amoswap.w zero, zero, (t0)
+    stay:
+      j stay
+    take:
+      li t3, 1000
+    later:
+      addi t3, t3, -1
+      bnez t3, later
+    again:
+      mv t1, t2
+      amoswap.w.aq t1, t1, (t0)
+      sext.w t1, t1
+      bnez t1, again
+      li s0, 1
+      j stay
+    .align 3
+    lock:
+      .dword 0
+    `,
+      { harts: 2 },
+    );
+    machine.run(100_000);
+    expect(machine.harts[1].instret).toBeLessThan(4000n);
+    expect(machine.harts[1].x[8]).toBe(0n);
+    machine.run(100_000);
+    expect(machine.harts[1].x[8]).toBe(1n);
+  });
+
   it('is not passed over when the loop stores, or reads a device', () => {
     const counting = bootProgram(waiting('ld t2, 0(t0)\n sd s1, 8(t0)\n addi s1, s1, 1'), { harts: 2 });
     counting.run(100_000);
@@ -127,12 +167,47 @@ describe('a kernel that looks for work without wfi', () => {
     expect(machine.harts[0].instret).toBeLessThan(1_000_000n);
   });
 
-  it('finds what another hart stores soon after', () => {
+  it('looks less often the longer there is none', () => {
     const machine = bootProgram(scheduler);
-    machine.run(1_000_000);
+    const executedIn = (cycles: number): bigint => {
+      const before = machine.harts[0].instret;
+      machine.run(cycles);
+      return machine.harts[0].instret - before;
+    };
+    machine.run(200_000);
+    const early = executedIn(400_000);
+    machine.run(2_000_000);
+    expect(executedIn(400_000)).toBeLessThan(early / 2n);
+  });
+
+  it('finds within a hundredth of a second what another hart stores', () => {
+    const machine = bootProgram(scheduler);
+    machine.run(5_000_000);
     machine.readMemory(machine.symbols.address('work')!, 8)![0] = 1;
-    machine.run(300_000);
+    machine.run(1_000_000);
     expect(machine.harts[0].x[8]).toBe(1n);
+  });
+
+  it('is not parked while it works, even where each round leaves its registers alike', () => {
+    // The round's number is only on the stack when interrupts are enabled, as a caller's register that was saved.
+    const machine = bootProgram(
+      scheduler.replace(
+        'idle:',
+        `idle:
+      li sp, 0x80010000
+      sd zero, 8(sp)
+    work_hard:
+      li t1, 0
+      csrrsi x0, sstatus, 2
+      ld t1, 8(sp)
+      addi t1, t1, 1
+      sd t1, 8(sp)
+      li t2, 50000
+      bne t1, t2, work_hard`,
+      ),
+    );
+    machine.run(600_000);
+    expect(machine.harts[0].instret).toBeGreaterThan(590_000n);
   });
 });
 
