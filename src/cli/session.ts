@@ -59,7 +59,7 @@ export interface Step {
 }
 
 /** Short enough that output and typed keys are not held up, long enough that a slice's overhead is not seen. */
-const SLICE_CYCLES = Math.round(CYCLES_PER_SECOND / 1000);
+const SLICE_CYCLES = Math.round(CYCLES_PER_SECOND / 200);
 
 /** How long a batch run goes on after a panic, for the harts to finish what they print. */
 const SLICES_AFTER_PANIC = 5;

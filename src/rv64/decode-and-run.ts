@@ -14,9 +14,23 @@ export interface Compiled {
   readonly row: Row | undefined;
 }
 
+/** By their 16 bits, the compressed instructions that there have been: the same ones come again and again. */
+const compressed = new Map<number, Compiled>();
+
 export function compile(bits: number): Compiled {
+  if (lengthFromBits(bits) === 4) {
+    const row = decode(bits);
+    return { run: row?.run ?? illegal, word: bits, row };
+  }
+  const known = compressed.get(bits);
+  if (known) return known;
+  const compiled = compileCompressed(bits);
+  compressed.set(bits, compiled);
+  return compiled;
+}
+
+function compileCompressed(bits: number): Compiled {
   const row = decode(bits);
-  if (lengthFromBits(bits) === 4) return { run: row?.run ?? illegal, word: bits, row };
   if (row === undefined) return { run: illegal, word: bits & ~LONG, row };
   const word = row.expand!(operandsOf(row, bits & 0xffff));
   const full = decode(word)!;

@@ -16,10 +16,10 @@ export type Run = (h: Hart, i: number) => void;
 /** Operand values by name; registers as numbers 0 to 31, immediates as signed or unsigned integers. */
 export type Operands = Readonly<Record<string, number>>;
 
-/** A piece of a field: `width` bits of operand bits from `from` up, found at bit `at` of the instruction. */
+/** A piece of a field: so many operand bits from `from` up, found at bit `at` of the instruction; `mask` has as many ones. */
 interface Piece {
   readonly at: number;
-  readonly width: number;
+  readonly mask: number;
   readonly from: number;
 }
 
@@ -100,7 +100,7 @@ function parse(assembly: string, encoding: string, bytes: 2 | 4) {
       const [high, low = high] = range.split(':').map(Number);
       at -= high - low + 1;
       const pieces = fields.get(field) ?? [];
-      pieces.push({ at, width: high - low + 1, from: low });
+      pieces.push({ at, mask: 2 ** (high - low + 1) - 1, from: low });
       fields.set(field, pieces);
     }
   }
@@ -114,17 +114,20 @@ const isShortRegister = (field: string): boolean => field.endsWith("'");
 /** The operands of an instruction word, by name. */
 export function operandsOf(row: Row, word: number): Operands {
   const operands: Record<string, number> = {};
-  for (const [field, pieces] of row.fields) {
-    let value = 0;
-    let top = 0;
-    for (const { at, width, from } of pieces) {
-      value |= ((word >>> at) & (2 ** width - 1)) << from;
-      top = Math.max(top, from + width);
-    }
-    if (isSigned(field)) value = (value << (32 - top)) >> (32 - top);
-    operands[field] = isShortRegister(field) ? value + 8 : value;
-  }
+  for (const [field, pieces] of row.fields) operands[field] = operandOf(field, pieces, word);
   return operands;
+}
+
+function operandOf(field: string, pieces: readonly Piece[], word: number): number {
+  let value = 0;
+  let bits = 0;
+  for (const { at, mask, from } of pieces) {
+    value |= ((word >>> at) & mask) << from;
+    bits |= mask << from;
+  }
+  const unused = Math.clz32(bits);
+  if (isSigned(field)) return (value << unused) >> unused;
+  return isShortRegister(field) ? value + 8 : value;
 }
 
 /**
@@ -136,8 +139,8 @@ export function encode(row: Row, operands: Operands): number {
   for (const [field, pieces] of row.fields) {
     const given = operands[field] ?? (isShortRegister(field) ? 8 : 0);
     const value = isShortRegister(field) ? given - 8 : given;
-    for (const { at, width, from } of pieces) word |= ((value >> from) & (2 ** width - 1)) << at;
-    if (operandsOf(row, word)[field] !== given) {
+    for (const { at, mask, from } of pieces) word |= ((value >> from) & mask) << at;
+    if (operandOf(field, pieces, word) !== given) {
       throw new RangeError(`${row.name}: ${field} cannot be ${given}`);
     }
   }

@@ -42,7 +42,7 @@ const atCallOf =
   (name: string, change: (hart: Hart) => void) =>
   (machine: Machine): void =>
     machine.setProbe(machine.symbols.address(name)!, (hart) => {
-      if (hart.cycles > 37_000_000) change(hart);
+      if (hart.cycles > 35_200_000) change(hart);
     });
 
 describe('a panic is explained', () => {

@@ -45,7 +45,7 @@ describe('the disassembler', () => {
       const shown = [...row.fields.keys()].filter((field) => `aq rl ${row.syntax}`.includes(field));
       const variable = shown
         .flatMap((field) => row.fields.get(field)!)
-        .reduce((mask, { at, width }) => mask | ((2 ** width - 1) << at), 0);
+        .reduce((all, { at, mask }) => all | (mask << at), 0);
       return { row, word: (row.match | (bits & variable)) >>> 0 };
     });
     fc.assert(

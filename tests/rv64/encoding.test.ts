@@ -49,8 +49,8 @@ describe('the encodings', () => {
       expect(row.mask & 3, row.name).toBe(3);
       expect((row.match & 3) === 3, row.name).toBe(row.bytes === 4);
       let bits = row.mask;
-      for (const { at, width } of [...row.fields.values()].flat()) {
-        const piece = (2 ** width - 1) << at;
+      for (const { at, mask } of [...row.fields.values()].flat()) {
+        const piece = mask << at;
         expect(bits & piece, row.name).toBe(0);
         bits |= piece;
       }
