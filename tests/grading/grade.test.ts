@@ -17,6 +17,10 @@ execFileSync(RVEMU[0], [...RVEMU.slice(1), 'install-shim', folder], { stdio: 'ig
 beforeEach(() => copyFileSync('images/fs.img', disk));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** What is promised for a launch, where Node.js by itself starts in so many milliseconds; slower hosts take longer in proportion. */
+const FIRST_OUTPUT_MILLIS = 300;
+const NODE_MILLIS = 50;
+
 /** One that no other test here uses. */
 const PORT = 20_000 + (process.pid % 10_000);
 const start = () => GradedRun.start(PORT, [`DISK=${disk}`, 'qemu-gdb'], env);
@@ -78,8 +82,12 @@ describe.skipIf(!hasMake)('a grade script (skipped where there is no make)', () 
       qemu.child.kill('SIGTERM');
       expect(await qemu.ended).toBe(0);
     }
-    // 0.3 s where Node by itself starts in 0.05 s; the least of each, for the host may be busy with other tests.
-    expect(Math.min(...times)).toBeLessThan(6 * Math.min(...yardsticks));
+    // The least of each, for the host may be busy with other tests.
+    const [first, node] = [Math.min(...times), Math.min(...yardsticks)];
+    console.log(
+      `first output after ${first.toFixed()} ms at best; Node.js alone starts in ${node.toFixed()} ms`,
+    );
+    expect(first).toBeLessThan(Math.max(FIRST_OUTPUT_MILLIS, (node / NODE_MILLIS) * FIRST_OUTPUT_MILLIS));
   }, 180_000);
 
   test('has nothing run before it says so', async () => {
