@@ -8,6 +8,7 @@ import type { DebugPort } from './debug-port.js';
 import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
 import { Host } from './host.js';
+import { lockImage } from './image-lock.js';
 import type { Recorder } from './recorder.js';
 import type { Witnesses } from './panic-text.js';
 import { readInputFile } from './input-file.js';
@@ -102,11 +103,11 @@ export async function bootFiles(
 
   // Clients may connect from now on, though the machine does not exist yet.
   const debugPort = await openDebugPort(options);
-  const disk = openDisk(files);
+  const disk = await openDisk(files);
   try {
     const output = new OutputBuffer();
     const image = readInputFile('kernel', files.kernel);
-    const store = disk && recorder ? recorder.remember(disk) : disk;
+    const store = disk.store && recorder ? recorder.remember(disk.store) : disk.store;
     const surroundings = { disk: store, output: output.sink };
     const machine = new Machine({
       kernel: image,
@@ -156,7 +157,7 @@ export async function bootFiles(
     return await host.run();
   } finally {
     debugPort?.close();
-    if (disk instanceof FileStore) disk.close();
+    disk.close();
   }
 }
 
@@ -210,10 +211,31 @@ async function openDebugPort(options: BootOptions): Promise<DebugPort | undefine
   return DebugPort.open({ port: gdb, host: gdbHost, historyBytes: history, waits: wait });
 }
 
-export function openDisk({ disk, keepsWritesInMemory }: GuestFiles): BlockStore | undefined {
-  if (disk === undefined) return undefined;
-  if (!keepsWritesInMemory) return FileStore.open(disk, { warn: say });
-  const image = readInputFile('disk image', disk);
-  sectorsOfImage(disk, image.length);
-  return new MemoryStore(image);
+/** A disk, if there is one, and what lets go of it. */
+export interface OpenDisk {
+  readonly store: BlockStore | undefined;
+  close(): void;
+}
+
+/** Throws BadInputError where the image cannot be used, or another process writes to it. */
+export async function openDisk({ disk, keepsWritesInMemory }: GuestFiles): Promise<OpenDisk> {
+  if (disk === undefined) return { store: undefined, close: () => {} };
+  if (keepsWritesInMemory) {
+    const image = readInputFile('disk image', disk);
+    sectorsOfImage(disk, image.length);
+    return { store: new MemoryStore(image), close: () => {} };
+  }
+  const store = FileStore.open(disk, { warn: say });
+  if (store.readOnly) return { store, close: () => store.close() };
+  const unlock = await lockImage(disk).catch((error: unknown) => {
+    store.close();
+    throw error;
+  });
+  return {
+    store,
+    close: () => {
+      store.close();
+      unlock();
+    },
+  };
 }

@@ -85,7 +85,7 @@ export class Debugger {
     return (this.history ?? this.machine).pendingInput;
   }
 
-  type(input: Uint8Array): void {
+  type(input: string | Uint8Array): void {
     (this.history ?? this.machine).type(input);
   }
 

@@ -133,3 +133,23 @@ test('-verbose lists what means nothing here', async () => {
     /without meaning here: -bios none: .*\n.*without meaning here: -nographic: /,
   );
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a disk that another run writes to is refused, until that is gone, however it went',
+  async () => {
+    const first = qemu(...MODERN);
+    await first.see('$ ');
+    const second = qemu(...MODERN);
+    const reader = qemu(...MODERN, '-snapshot');
+    expect(await second.ended).toBe(2);
+    expect(second.errors).toMatch(/^rvemu: disk image .* is in use by another rvemu, .*-snapshot\)\n$/);
+    await reader.see('$ ');
+    reader.child.kill();
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const next = qemu(...MODERN);
+    await next.see('$ ');
+    next.child.kill();
+    expect(await next.ended).toBe(0);
+  },
+);

@@ -80,9 +80,9 @@ class Adapter extends BreakpointSession {
     response: DebugProtocol.LaunchResponse,
     given: DebugProtocol.LaunchRequestArguments,
   ): void {
-    this.answer(response, () => {
+    this.answerLater(response, async () => {
       const chosen = readLaunchArguments(given);
-      const guest = Debuggee.create(chosen, {
+      const guest = await Debuggee.create(chosen, {
         onOutput: (text) => this.sendEvent(new OutputEvent(text, 'stdout')),
         onMessage: (text) => this.tell(text),
       });
@@ -93,8 +93,7 @@ class Adapter extends BreakpointSession {
       });
       this.stopsOnEntry = chosen.stopOnEntry;
       this.sendEvent(new InitializedEvent());
-      return undefined;
-    });
+    }).catch(this.onFailure);
   }
 
   protected override configurationDoneRequest(response: DebugProtocol.ConfigurationDoneResponse): void {

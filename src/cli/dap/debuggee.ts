@@ -11,7 +11,6 @@ import { BadInputError } from '../../machine/errors.js';
 import { Machine } from '../../machine/machine.js';
 import { Guest } from '../../xv6/guest.js';
 import { openDisk } from '../boot.js';
-import { FileStore } from '../file-store.js';
 import { findGuestFiles } from '../guest-files.js';
 import { readInputFile } from '../input-file.js';
 import { OutputBuffer } from '../output-buffer.js';
@@ -56,7 +55,7 @@ export class Debuggee {
   }
 
   /** Puts it together; nothing of it runs yet. Throws BadInputError and BlockStoreError. */
-  static create(given: LaunchArguments, events: DebuggeeEvents): Debuggee {
+  static async create(given: LaunchArguments, events: DebuggeeEvents): Promise<Debuggee> {
     const { harts, prompt, run: commands } = given;
     if (given.cwd !== undefined) {
       if (!existsSync(given.cwd)) throw new BadInputError(`cwd ${given.cwd}: no such directory`);
@@ -65,12 +64,12 @@ export class Debuggee {
     const files = findGuestFiles(given);
     const kernel = readInputFile('kernel', files.kernel);
     const named = given.userSymbols.map(programAt);
-    const disk = openDisk(files);
+    const disk = await openDisk(files);
     const output = new OutputBuffer();
     const gate = new OutputGate(output.sink);
     const machine = new Machine({
       kernel,
-      disk: disk && new RewindableStore(disk),
+      disk: disk.store && new RewindableStore(disk.store),
       harts,
       memoryBytes: given.memory,
       seed: given.seed,
@@ -102,7 +101,7 @@ export class Debuggee {
       session,
       panicWatch: new PanicWatch(machine, kernel, files.kernel),
     };
-    return new Debuggee(machine, parts, () => disk instanceof FileStore && disk.close(), events);
+    return new Debuggee(machine, parts, () => disk.close(), events);
   }
 
   /** Runs it to its end. */

@@ -47,13 +47,31 @@ export abstract class LookingSession extends DebugSession {
       response.body = body();
       this.sendResponse(response);
     } catch (error) {
-      const isForUser =
-        error instanceof RangeError || error instanceof BadInputError || error instanceof BlockStoreError;
-      if (!isForUser) throw error;
-      // The library leaves names without a line in front out of messages, as private.
-      const variables = { _sentence: error.message };
-      this.sendErrorResponse(response, { id: 1, format: '{_sentence}', variables, showUser: true });
+      this.refuse(response, error);
     }
+  }
+
+  /** The same with what takes a while. */
+  protected async answerLater<Response extends DebugProtocol.Response>(
+    response: Response,
+    body: () => Promise<Response['body']>,
+  ): Promise<void> {
+    try {
+      response.body = await body();
+      this.sendResponse(response);
+    } catch (error) {
+      this.refuse(response, error);
+    }
+  }
+
+  /** Throws what is not for the user. */
+  private refuse(response: DebugProtocol.Response, error: unknown): void {
+    const isForUser =
+      error instanceof RangeError || error instanceof BadInputError || error instanceof BlockStoreError;
+    if (!isForUser) throw error;
+    // The library leaves names without a line in front out of messages, as private.
+    const variables = { _sentence: error.message };
+    this.sendErrorResponse(response, { id: 1, format: '{_sentence}', variables, showUser: true });
   }
 
   protected hartOf(thread: number): Hart {

@@ -85,8 +85,8 @@ export class History {
   }
 
   /** Types at the guest's serial port, between this round of slices and the next. */
-  type(bytes: Uint8Array): void {
-    this.held.push(new Uint8Array(bytes));
+  type(input: string | Uint8Array): void {
+    this.held.push(typeof input === 'string' ? new TextEncoder().encode(input) : new Uint8Array(input));
   }
 
   get pendingInput(): number {
