@@ -14,10 +14,10 @@ static volatile bool started;
 
 static void boot(void) {
   boot_page_table_init();
-  boot_alloc_init();
   uart_init();
   print_init();
   printf("rvemu teaching kernel\n");
+  boot_alloc_init();
   check_free_list(); // now, while it is short
   kvm_init();
   kvminithart();
