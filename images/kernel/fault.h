@@ -47,7 +47,9 @@
   X(39, TRAPFRAME_USER, "the trapframe has U: the trampoline may not use it", "a trap in the trap handler")         \
   X(40, COPYOUT_TO_READ_ONLY, "copyout stores to pages without W", "a store to a page the user cannot write")       \
   X(41, GROWTH_WRONG_SIZE, "sbrk says one page less than it mapped", "a page beyond the process's size is mapped")  \
-  X(42, EXEC_KEEPS_OLD, "exec does not free the old program", "frames are lost in exec")
+  X(42, EXEC_KEEPS_OLD, "exec does not free the old program", "frames are lost in exec")                           \
+  X(43, GROWTH_OF_PARENT, "sbrk maps the parent's first page as the first new one", "a frame of two processes")     \
+  X(44, KMFREE_UNLOCKED, "kmfree takes no lock", "the list of free blocks is changed without its lock")
 
 #define FAULT_NUMBER(number, name, wrong, report) FAULT_##name = number,
 enum fault { FAULT_NONE, FAULT_TABLE(FAULT_NUMBER) };

@@ -145,6 +145,11 @@ int grow(long bytes) {
       return -1;
     if ((size = uvmalloc(process->page_table, size, size + bytes, PTE_W)) == 0)
       return -1;
+    if (FAULT(GROWTH_OF_PARENT)) {
+      uint64_t va = PAGE_ROUND_UP(process->size);
+      uvmunmap(process->page_table, va, 1, 1);
+      mappages(process->page_table, va, PAGE_SIZE, walkaddr(process->parent->page_table, 0), PTE_R | PTE_U);
+    }
   } else if (bytes < 0) {
     if (-(uint64_t)bytes > size)
       return -1;

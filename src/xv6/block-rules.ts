@@ -2,6 +2,7 @@
 import type { Hart } from '../rv64/hart.js';
 import type { Checks } from './checks.js';
 import type { FrameRules } from './frame-rules.js';
+import { Guard } from './guard.js';
 import { type Block, Blocks, LARGEST_BLOCK } from './model/blocks.js';
 import { hex } from './model/errors.js';
 import { roundDown } from './model/memory.js';
@@ -9,6 +10,9 @@ import type { Call } from './probes.js';
 
 export class BlockRules {
   private readonly blocks = new Blocks();
+  private readonly guard = new Guard();
+  /** Calls of kmalloc and kmfree. */
+  private underWay = 0;
   /** Frames with blocks in them. */
   private readonly watched = new Set<number>();
 
@@ -18,15 +22,47 @@ export class BlockRules {
   ) {
     const { probes } = checks;
     probes.on('kmalloc', {
-      enter: (call, hart) => this.beforeKmalloc(call, hart),
-      leave: (call, hart, result) => this.afterKmalloc(call, hart, result),
+      enter: (call, hart) => {
+        this.begin(call, hart);
+        this.beforeKmalloc(call, hart);
+      },
+      leave: (call, hart, result) => {
+        this.underWay--;
+        this.afterKmalloc(call, hart, result);
+        if (result !== 0) this.checkLock(call, hart);
+      },
     });
     probes.on('kmfree', {
-      enter: (call, hart) => this.beforeKmfree(call, hart),
-      leave: () => {}, // so that it is known while it is under way
+      enter: (call, hart) => {
+        this.begin(call, hart);
+        this.beforeKmfree(call, hart);
+      },
+      leave: (call, hart) => {
+        this.underWay--;
+        if (call.arguments[0] !== 0) this.checkLock(call, hart);
+      },
     });
+    probes.on('acquire', { enter: (call) => this.noteLock(call) });
     probes.on('kfree', { enter: (call) => this.forgetFrame(call.arguments[0]) });
     probes.on('panic', { enter: (call, hart) => this.beforePanic(call, hart) });
+  }
+
+  private begin(call: Call, hart: Hart): void {
+    this.underWay++;
+    call.note = this.checks.locksHeld(hart);
+  }
+
+  private noteLock({ caller, arguments: [lock] }: Call): void {
+    if (this.underWay === 0 || (caller?.role !== 'kmalloc' && caller?.role !== 'kmfree')) return;
+    (caller.note as number[]).push(lock);
+  }
+
+  private checkLock(call: Call, hart: Hart): void {
+    const { reporter, lockName } = this.checks;
+    const guard = this.guard.missingAt(call.role, (call.note as number[]).map(lockName));
+    if (guard === undefined) return;
+    const message = `${call.role} changes its list of blocks without "${guard}", which is held elsewhere`;
+    reporter.report('free-list-unlocked', hart, false, message);
   }
 
   private beforeKmalloc(call: Call, hart: Hart): void {

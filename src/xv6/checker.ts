@@ -78,6 +78,7 @@ export class Checker {
       reporter,
       tables,
       locksHeld: (hart) => locks.locksHeld(hart),
+      lockName: (lock) => locks.nameOf(lock),
       notChecked: (what) => this.unchecked.add(what),
     };
     const tableRules = new TableRules(checks, () => frames);

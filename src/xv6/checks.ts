@@ -10,8 +10,10 @@ export interface Checks {
   readonly probes: Probes;
   readonly reporter: Reporter;
   readonly tables: Tables;
-  /** How many spinlocks a hart holds. */
-  locksHeld(hart: Hart): number;
+  /** Addresses of the spinlocks that a hart holds; a new array. */
+  locksHeld(hart: Hart): number[];
+  /** The name of the lock at an address, or the address. */
+  lockName(lock: number): string;
   /** Says, once, what is not checked in this kernel, and why. */
   notChecked(what: string): void;
 }

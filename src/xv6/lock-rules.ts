@@ -38,8 +38,8 @@ export class LockRules {
     probes.on('userReturn', { enter: (_, hart) => this.beforeUser(hart) });
   }
 
-  locksHeld(hart: Hart): number {
-    return this.held[hart.index].length;
+  locksHeld(hart: Hart): number[] {
+    return this.held[hart.index].map(({ lock }) => lock);
   }
 
   private afterAcquire(call: Call, hart: Hart): void {
@@ -63,7 +63,7 @@ export class LockRules {
     }
   }
 
-  private nameOf(lock: number): string {
+  nameOf(lock: number): string {
     const { guest } = this.checks;
     if (!guest.isRam(lock, NAME_OFFSET + 8)) return hex(lock);
     const pointer = guest.word(lock + NAME_OFFSET);

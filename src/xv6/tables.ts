@@ -30,6 +30,8 @@ export interface Mapping {
   readonly at: number;
   readonly entry: bigint;
   readonly address: number;
+  /** Root of the table that it is in. */
+  readonly root: number;
   /** The store that made it; undefined where nobody was watching yet. */
   readonly made: Event | undefined;
   /** Another mapping of the same frame. */
@@ -178,7 +180,7 @@ export class Tables {
     const mapping = page.mappings[index];
     if (mapping) this.unlink(mapping);
     const isMapping = isValidLeaf(after) && frameOf(after) !== address;
-    page.mappings[index] = isMapping ? this.link(at, address, after, event) : undefined;
+    page.mappings[index] = isMapping ? this.link(page.root, at, address, after, event) : undefined;
     if (isPointer(after) && page.level > 0) this.follow(page, after, address);
     this.onChange({ page, at, address, before, after, event });
   }
@@ -191,9 +193,9 @@ export class Tables {
     this.add(frame, page.root, page.level - 1, base);
   }
 
-  private link(at: number, address: number, entry: bigint, made: Event | undefined): Mapping {
+  private link(root: number, at: number, address: number, entry: bigint, made: Event | undefined): Mapping {
     const number = frameOf(entry) / PAGE_BYTES;
-    const mapping = { at, entry, address, made, next: this.byFrame.get(number) };
+    const mapping = { root, at, entry, address, made, next: this.byFrame.get(number) };
     this.byFrame.set(number, mapping);
     return mapping;
   }

@@ -46,6 +46,8 @@ const FAULTS: readonly (readonly [number, string, RuleId, readonly string[]])[] 
   [40, 'COPYOUT_TO_READ_ONLY', 'copyout-to-read-only', ['memtest']],
   [41, 'GROWTH_WRONG_SIZE', 'beyond-size', ['memtest']],
   [42, 'EXEC_KEEPS_OLD', 'frame-lost', ['echo', 'echo']],
+  [43, 'GROWTH_OF_PARENT', 'frame-of-another', ['memtest']],
+  [44, 'KMFREE_UNLOCKED', 'free-list-unlocked', ['mmaptest', 'kmalloctest']],
 ];
 
 const LONG = { timeout: 300_000 };

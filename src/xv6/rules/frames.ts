@@ -116,9 +116,12 @@ export const FRAME_RULES = {
   },
   'free-list-unlocked': {
     severity: 'error',
-    law: 'The free list is changed with its lock held.',
+    law: 'A list of free frames or blocks is changed with the lock held that guards it elsewhere.',
     reason: 'Two harts that pop at once get the same frame; two that push lose one.',
-    causes: ['acquire and release were left out, or do not enclose both the read and the write of the list.'],
+    causes: [
+      'acquire and release were left out, or do not enclose both the read and the write of the list.',
+      'One of two functions that change the list, such as kmfree, takes another lock than the other, or none.',
+    ],
     advice:
       'It may never show with one hart. With several, run with other seeds: the order of the harts follows from them.',
   },

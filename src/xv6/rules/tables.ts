@@ -144,6 +144,17 @@ export const TABLE_RULES = {
     advice:
       'The finding shows the entry of the parent and that of the child: for copy-on-write, neither may have W.',
   },
+  'frame-of-another': {
+    severity: 'error',
+    law: 'Outside fork, no page is mapped to a frame that another process has mapped for its user.',
+    reason:
+      'The two read and overwrite each other, and the frame is freed with the first of them. A kernel that shares frames on purpose, as copy-on-write and shared memory do, is not held to this.',
+    causes: [
+      'A page table other than the own was walked, or its entries were copied.',
+      'A frame was freed and allocated again while its first owner still maps it: look for an earlier finding.',
+    ],
+    advice: 'The history says who allocated the frame, and where the other process got its mapping.',
+  },
   'table-shared': {
     severity: 'error',
     law: 'No page of a page table that maps user memory is part of two tables, or twice of one.',
