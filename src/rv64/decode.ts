@@ -11,9 +11,10 @@ const shortBucket = (word: number): number => (word & 3) | (((word >>> 13) & 7) 
 
 for (const row of rows) {
   const [buckets, bucketOf] = row.bytes === 4 ? [long, longBucket] : [short, shortBucket];
+  const [match, mask] = [bucketOf(row.match), bucketOf(row.mask)];
   // A row belongs in every bucket that its fixed bits do not rule out.
   buckets.forEach((bucket, index) => {
-    if (bucketOf(row.match) === (index & bucketOf(row.mask))) bucket.push(row);
+    if (match === (index & mask)) bucket.push(row);
   });
 }
 

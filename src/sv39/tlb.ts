@@ -96,8 +96,8 @@ export class Tlb {
       root: 0,
       filled: [],
     }));
-    const first = start >>> 2;
-    for (let entry = first; entry < first + TLB_BYTES / 4; entry += ENTRY_WORDS) this.emptyEntry(entry);
+    // Of an entry that is empty, only the tags matter.
+    words.fill(EMPTY, start >>> 2, (start + TLB_BYTES) >>> 2);
   }
 
   /** The contexts for a PMP setting. */
