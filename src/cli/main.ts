@@ -3,9 +3,11 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadBundle } from './bundle.js';
+import { setUpEngine } from './engine.js';
 
 /** Beside this module, so that what is in it finds the package's files as the modules do. */
 const BUNDLE = fileURLToPath(new URL('bundle.cjs', import.meta.url));
 
+setUpEngine();
 const { main } = existsSync(BUNDLE) ? loadBundle(BUNDLE).program : await import('./program.js');
 await main(fileURLToPath(import.meta.url));

@@ -25,21 +25,23 @@ import {
   unsigned,
 } from './wasm.js';
 
-/** Marks: numbers in code that are no bytes. The first three are depths of labels; see `inside`. */
+/** Marks: numbers in code that are no bytes. The first four are depths of labels; see `inside`. */
 export const Mark = {
-  /** Leave before the instruction at which the region stands, with nothing of it done. */
+  /** Leave before the instruction in `at`, with nothing of it done. */
   bail: 0x100,
+  /** The same, for the TLB does not know `address`: see `miss`. */
+  miss: 0x101,
   /** Leave for `target` through the hart's loop; `fuel` is right. */
-  out: 0x101,
+  out: 0x102,
   /** Go on at `target`. */
-  jump: 0x102,
+  jump: 0x103,
 
   /** The operand of i32.const: distance in the page of this instruction, and above 12 bits the fuel to give back. */
-  at: 0x103,
+  at: 0x104,
   /** The operand of i32.const: the fuel to give back. */
-  unused: 0x104,
+  unused: 0x105,
   /** Here all registers that the region writes are to be stored in the hart's block. */
-  save: 0x105,
+  save: 0x106,
 } as const;
 
 /** The mark of a label for code that stands in so many blocks of its own. */
@@ -150,6 +152,7 @@ const setAt: Code = [I32_CONST, Mark.at, setLocal(Local.at)];
 export interface Place {
   /** Depths of the labels. */
   readonly bail: number;
+  readonly miss: number;
   readonly jump: number;
   readonly out: number;
   readonly saveRegisters: Code;
@@ -174,6 +177,8 @@ function meaning(mark: number, at: Place): Code {
   switch (mark & (2 ** NESTING_SHIFT - 1)) {
     case Mark.bail:
       return unsigned(at.bail + nesting);
+    case Mark.miss:
+      return unsigned(at.miss + nesting);
     case Mark.jump:
       return unsigned(at.jump + nesting);
     case Mark.out:
@@ -366,7 +371,7 @@ export class InstructionEmitter implements Emitter {
       i64Const(-4096),
       Op.i64.and,
       Op.i64.ne,
-      branchIfMark(Mark.bail),
+      branchIfMark(Mark.miss),
       this.counts ? count(Local.hits, i32Const(1)) : [],
     ];
   }

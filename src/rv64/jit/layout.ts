@@ -50,7 +50,7 @@ export const Local = {
   next: 4,
   /** Where the region is left before it is done: distance in the page, and above 12 bits the fuel to give back. */
   at: 5,
-  /** For which access it is left, if that is why: see `packMiss`. */
+  /** For which access it is left (see `packMiss`); then whether the TLB has taken it in. 0 where it is left for nothing like it. */
   miss: 6,
   /** Byte offset of the TLB context for loads and stores. */
   tlb: 7,

@@ -85,7 +85,7 @@ function functionText(
         };
       },
       field: fieldAt,
-      blocks: ['out', 'jump', 'bail'],
+      blocks: ['out', 'jump', 'bail', 'miss'],
       note: (at) => notes.get(at) ?? [],
     },
     parameters.length,

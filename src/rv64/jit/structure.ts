@@ -20,8 +20,8 @@ import {
 } from './wasm.js';
 
 /**
- * Appends the code of a region's blocks to `output`. It is to stand in three blocks, whose ends are the labels bail (the innermost), jump
- * and out; every path branches to one of them. `saveRegisters` stores what the region has written. `note` is told what
+ * Appends the code of a region's blocks to `output`. It is to stand in four blocks, whose ends are the labels miss (the innermost),
+ * bail, jump and out; every path branches to one of them. `saveRegisters` stores what the region has written. `note` is told what
  * the code from a position on is for: an instruction, by its distance in the page, or something in words.
  */
 export function structure(
@@ -235,7 +235,7 @@ class Writer {
   /** Depths of the labels around the region's blocks. */
   private depths() {
     const inner = this.labels.length;
-    return { bail: inner, jump: inner + 1, out: inner + 2 };
+    return { miss: inner, bail: inner + 1, jump: inner + 2, out: inner + 3 };
   }
 
   private push(...pieces: readonly Code[]): void {

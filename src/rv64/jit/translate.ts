@@ -57,9 +57,11 @@ export function encodeRegion(
   const code: number[] = [];
   note(0, 'into locals');
   append(code, [emitter.usesMemory ? loadTlb : [], loadRegisters(emitter.locals)]);
-  append(code, [beginBlock, beginBlock, beginBlock]);
+  append(code, [beginBlock, beginBlock, beginBlock, beginBlock]);
   structure(code, region.blocks, saveRegisters, note);
   append(code, [Op.end]);
+  note(code.length, 'have the TLB take in $address');
+  append(code, [refill, Op.end]);
   note(code.length, 'leave before the instruction in $at');
   append(code, [bail, Op.end]);
   note(code.length, 'find what is at $target');
@@ -100,9 +102,17 @@ const storeCounts = ({ counters }: Tables): Code =>
     [getLocal(local), Op.extendU, Op.i64.add, access(Memory.i64Store, counters + 8 * index)],
   ]);
 
+/** Has the TLB take in `address`; from here on `miss` tells whether it did. */
+const refill: Code = [
+  [getLocal(Local.hart), getLocal(Local.address), Op.wrap],
+  [getLocal(Local.address), i64Const(32), Op.i64.shrU, Op.wrap],
+  [getLocal(Local.miss), call(importIndex('refill')), setLocal(Local.miss)],
+];
+
 /**
  * Leaves for the place in `at`. Where the TLB did not know an access and now does, there may be translated code that begins
- * with it; else the hart's loop goes on, for `next` is 0 still.
+ * with it; else the hart's loop goes on, for `next` is 0 still. An `address` that nobody needs here would take a register
+ * in every loop.
  */
 const bail: Code = [
   [getLocal(Local.page), getLocal(Local.at), i32Const(0xfff), Op.i32.and, Op.extendU, Op.i64.add],
@@ -110,7 +120,4 @@ const bail: Code = [
   [getLocal(Local.fuel), getLocal(Local.at), i32Const(AT_UNUSED_SHIFT), Op.i32.shrU, Op.i32.add],
   setLocal(Local.fuel),
   [getLocal(Local.miss), Op.i32.eqz, branchIf(1)],
-  [getLocal(Local.hart), getLocal(Local.address), Op.wrap],
-  [getLocal(Local.address), i64Const(32), Op.i64.shrU, Op.wrap],
-  [getLocal(Local.miss), call(importIndex('refill')), Op.i32.eqz, branchIf(1)],
 ];
