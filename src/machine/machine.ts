@@ -1,26 +1,19 @@
 /**
  * The machine: harts, RAM and devices of the `virt` board, run in slices by a seeded scheduler on virtual time.
- * Same kernel, disk, input and seed: the same run, to the bit, on every host.
+ * Same kernel, disk, input and seed: the same run, to the bit, on every host. What it is made of, and how it is looked at,
+ * stands below it, a class each: Parts and Watching.
  */
-import type { BlockStore, ByteSink, Device } from '../devices/device.js';
+import type { Device } from '../devices/device.js';
 import type { DiskRequest } from '../devices/virtio-blk.js';
 import type { Uart16550 } from '../devices/uart16550.js';
-import type { Probe } from '../rv64/code-page.js';
-import { Frames } from '../rv64/frames.js';
-import { canTranslate } from '../rv64/jit/host-support.js';
-import { Jit, type JitOptions } from '../rv64/jit/jit.js';
-import { Hart, type Observer } from '../rv64/hart.js';
-import { State } from '../rv64/state.js';
-import { StrictMode, type StrictObserver, type StrictState } from '../rv64/strict-mode.js';
-import { BoardBus, RamDma } from './board-bus.js';
-import { VirtualClock } from './clock.js';
+import type { Hart } from '../rv64/hart.js';
+import type { StrictState } from '../rv64/strict-mode.js';
 import { buildDeviceTree } from './devicetree.js';
-import { checkFits, loadInto, readElf } from './elf.js';
 import { BadInputError } from './errors.js';
-import { describeHart, explainEndlessTrap } from './explain.js';
+import { explainEndlessTrap } from './explain.js';
 import type { InputEntry } from './input-log.js';
-import { type Board, buildBoard, DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
-import { PAGE_BYTES } from '../sv39/pte.js';
+import { DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
+import type { MachineOptions } from './parts.js';
 import { Random } from './random.js';
 import {
   hashParts,
@@ -32,40 +25,10 @@ import {
   unpackRam,
 } from './snapshot.js';
 import { type MachineStatistics, statisticsOf } from './statistics.js';
-import { SymbolTable } from './symbols.js';
 import { watchToHost } from './tohost.js';
 import { findVirtioVersion } from './virtio-version.js';
+import { Watching } from './watching.js';
 import { buildDevices } from './wiring.js';
-
-export interface MachineOptions {
-  /** The kernel: an ELF64 executable for RISC-V. */
-  readonly kernel: Uint8Array;
-  /** The disk in virtio slot 0; without one the slot is empty. */
-  readonly disk?: BlockStore;
-  /** 1 to 8; 1 if not given. */
-  readonly harts?: number;
-  /** Bytes of RAM, a multiple of 4096; 128 MiB if not given. */
-  readonly memoryBytes?: number;
-  /** Decides how harts are interleaved: 0 to 2^32 - 1; 0 if not given. */
-  readonly seed?: number;
-  /** Which virtio-mmio the disk speaks; `auto`, also if not given, finds out which one the kernel looks for. */
-  readonly virtio?: 'auto' | 'legacy' | 'modern';
-  /** Receives what the guest writes to its serial port. */
-  readonly output?: ByteSink;
-  /** Receives a sentence when the guest does what its machine cannot go along with, though it goes on. */
-  readonly warn?: (sentence: string) => void;
-  /** False to have everything interpreted: slower, and otherwise the same. */
-  readonly jit?: boolean | JitOptions;
-}
-
-/**
- * Called before a store (or load) of `bytes` bytes; it may look at everything and change nothing. That happens often, so
- * the address is a plain number, as all physical ones can be.
- */
-export type FrameWatcher = (physicalAddress: number, bytes: number, hart: Hart | undefined) => void;
-
-/** Called with the number of a virtual page, and the physical address of the page where it lies. */
-export type FetchListener = (page: number, place: bigint) => void;
 
 /** Why `run` returned. */
 export type Stop =
@@ -112,78 +75,36 @@ const SLICE_CYCLES = 2500;
 /** The same while it is the only one that does not wait: there is nobody to take turns with. */
 const SLICE_CYCLES_ALONE = 30_000;
 
-/**
- * What a device moves takes time on the hart that asked for it, little enough that a disk answers at once, and enough
- * that a guest which asks for more and more does not stop virtual time.
- */
-const DMA_BYTES_PER_CYCLE = 64;
-
-const NO_TAIL_CALLS =
-  "this host's WebAssembly has no tail calls, so everything is interpreted, which is slow; Node.js 20 and newer have them";
-
 /** A whole computer with a kernel in its memory; see `run`. */
-export class Machine {
-  readonly board: Board;
-  readonly symbols: SymbolTable;
-  readonly harts: readonly Hart[];
+export class Machine extends Watching {
   /** Hears of everything that is typed. */
   onInput: ((entry: InputEntry) => void) | undefined;
   /** Hears of every disk request that was served, and of the hart that asked for it. */
   onDiskRequest: ((request: DiskRequest, hart: Hart | undefined) => void) | undefined;
-  private readonly state: State;
-  private readonly frames: Frames;
-  private readonly clock: VirtualClock;
-  private readonly dma: RamDma;
   private readonly devices: readonly Device[];
   private readonly uart: Uart16550;
-  private readonly jit: Jit | undefined;
   private readonly random: Random;
   private readonly afterWatchedStore: () => void;
-  private readonly fetchListeners = new Set<FetchListener>();
-  /** The hart that executes just now; undefined between slices. */
-  private running: Hart | undefined;
   /** Cycles that all harts have completed. */
   private completed = 0;
   /** The round that the harts are in the middle of, while the run is paused in it. */
   private round: Round | undefined;
   private pausing = false;
   private held: readonly Hart[] = [];
-  private strict: StrictMode<unknown> | undefined;
   /** Instructions executed, and interrupts taken, since the machine was made or loaded. */
   private instructions = 0;
   private ended: Stop | undefined;
 
   /** Builds the board and loads the kernel. Throws BadInputError for a kernel or a size that cannot be used. */
-  constructor(private readonly options: MachineOptions) {
-    const { kernel, disk, harts = 1, memoryBytes = DEFAULT_RAM_BYTES, seed = 0 } = options;
-    this.board = buildBoard(harts, memoryBytes);
-    const image = readElf(kernel);
-    checkFits(image, RAM_BASE, memoryBytes);
-    this.symbols = new SymbolTable(image.symbols);
-    this.random = new Random(seed);
-
-    this.state = allocate(memoryBytes);
-    this.frames = new Frames(this.state);
-    this.frames.onChange = () => this.running?.leave();
-    this.clock = new VirtualClock(
-      () => this.cycles,
-      () => this.harts.forEach((hart) => hart.updateTimers()),
-    );
-    const bus = new BoardBus(this.board.map);
-    this.harts = Array.from(
-      { length: harts },
-      (_, index) => new Hart(index, this.state, this.frames, bus, this.clock),
-    );
-    this.jit = this.buildTranslator();
-    this.dma = new RamDma(this.state, this.frames, (bytes) =>
-      this.running?.stall(Math.floor(bytes / DMA_BYTES_PER_CYCLE)),
-    );
+  constructor(options: MachineOptions) {
+    super(options);
+    this.random = new Random(options.seed ?? 0);
     const { devices, uart } = buildDevices({
       harts: this.harts,
       clock: this.clock,
       memory: this.dma,
       output: options.output ?? (() => {}),
-      disk,
+      disk: options.disk,
       warn: options.warn ?? (() => {}),
       virtioVersion: () => this.virtioVersion(),
       onDiskRequest: (request) => this.onDiskRequest?.(request, this.running),
@@ -192,16 +113,15 @@ export class Machine {
     });
     this.devices = devices;
     this.uart = uart;
-    devices.forEach((device) => bus.attach(device));
+    devices.forEach((device) => this.bus.attach(device));
     this.afterWatchedStore = watchToHost(this.symbols, this.state, this.frames, {
       onFinish: (stop) => this.end(stop),
       onStore: () => this.running?.stop(),
       onByte: options.output ?? (() => {}),
     });
 
-    loadInto(image, this.state.ram, RAM_BASE);
     const treeAddress = this.placeDeviceTree();
-    this.harts.forEach((hart) => hart.reset(image.entry, treeAddress));
+    this.harts.forEach((hart) => hart.reset(this.entry, treeAddress));
   }
 
   /** Virtual time since reset: cycles of one hart, whether it works or waits. */
@@ -357,127 +277,6 @@ export class Machine {
     this.running?.stop();
   }
 
-  /** The bytes at a physical address, or undefined where they are not all in RAM. A view: it changes as the guest runs. */
-  readMemory(physicalAddress: bigint, length: number): Uint8Array | undefined {
-    const offset = Number(physicalAddress) - RAM_BASE;
-    if (offset < 0 || offset + length > this.state.ramBytes) return undefined;
-    return this.state.ram.subarray(offset, offset + length);
-  }
-
-  /** Stores bytes as a device would. False, and nothing stored, where they are not all in RAM. */
-  writeMemory(physicalAddress: bigint, bytes: Uint8Array): boolean {
-    return this.dma.write(physicalAddress, bytes);
-  }
-
-  /** Has someone watch every hart. Watching each instruction makes the machine slower, never different. */
-  observe(observer: Observer): void {
-    this.harts.forEach((hart) => (hart.observer = observer));
-  }
-
-  /** Has `listener` told of each exception that a hart takes in supervisor mode: pc is where. There is one at most. */
-  listenToKernelExceptions(listener: (hart: Hart, cause: bigint, value: bigint) => void): void {
-    this.harts.forEach((hart) => (hart.onKernelException = listener));
-  }
-
-  /**
-   * Has `probe` called before the instruction at a physical address is executed. Nothing else gets slower.
-   * Throws RangeError outside RAM.
-   */
-  setProbe(physicalAddress: bigint, probe: Probe): void {
-    this.frames.setProbe(this.ramOffset(physicalAddress), probe);
-  }
-
-  clearProbe(physicalAddress: bigint): void {
-    this.frames.clearProbe(this.ramOffset(physicalAddress));
-  }
-
-  /**
-   * Has `listener` told of each virtual page that a hart executes, by its number, and of the physical address where it
-   * lies, now and when that may have changed. Returns what ends it.
-   */
-  listenToFetches(listener: FetchListener): () => void {
-    const { frames, fetchListeners } = this;
-    fetchListeners.add(listener);
-    frames.onFetch = (page, frame) => {
-      for (const each of fetchListeners) each(page, BigInt(RAM_BASE + frame * PAGE_BYTES));
-    };
-    frames.tlb.flush();
-    return () => {
-      fetchListeners.delete(listener);
-      if (fetchListeners.size === 0) frames.onFetch = undefined;
-    };
-  }
-
-  /** Has `listener` asked before each trap of a fetch whether the hart is to stop before it. There is one at most. */
-  listenToFetchFaults(listener: (hart: Hart) => boolean): void {
-    this.harts.forEach((hart) => (hart.onFetchFault = listener));
-  }
-
-  /**
-   * Has `watcher` called before each store to the frame at a physical address, by a hart (the one that executes just
-   * now, if any) or a device. Only stores to watched frames get slower. Throws RangeError outside RAM.
-   */
-  watchFrame(physicalAddress: bigint, watcher: FrameWatcher): void {
-    this.frames.watch(this.frameAt(physicalAddress), (offset, bytes) =>
-      watcher(RAM_BASE + offset, bytes, this.running),
-    );
-  }
-
-  unwatchFrame(physicalAddress: bigint): void {
-    this.frames.unwatch(this.frameAt(physicalAddress));
-  }
-
-  /**
-   * The same for loads of data, by harts. To be called while no hart executes. Loads from the frame get slower. Throws
-   * RangeError outside RAM.
-   */
-  watchLoads(physicalAddress: bigint, watcher: FrameWatcher): void {
-    this.frames.watchLoads(this.frameAt(physicalAddress), (offset, bytes) =>
-      watcher(RAM_BASE + offset, bytes, this.running),
-    );
-  }
-
-  /**
-   * The same, at any time and at little cost, for loads through the mapping at that same address, as kernels have it;
-   * through others they may go unseen.
-   */
-  watchLoadsInPlace(physicalAddress: bigint, watcher: FrameWatcher): void {
-    this.frames.watchLoads(
-      this.frameAt(physicalAddress),
-      (offset, bytes) => watcher(RAM_BASE + offset, bytes, this.running),
-      Number(BigInt.asIntN(32, physicalAddress)),
-    );
-  }
-
-  unwatchLoads(physicalAddress: bigint): void {
-    this.frames.unwatchLoads(this.frameAt(physicalAddress));
-  }
-
-  private frameAt(physicalAddress: bigint): number {
-    return Math.floor(this.ramOffset(physicalAddress) / PAGE_BYTES);
-  }
-
-  private ramOffset(physicalAddress: bigint): number {
-    const offset = Number(physicalAddress) - RAM_BASE;
-    if (offset >= 0 && offset < this.state.ramBytes) return offset;
-    throw new RangeError(`there is no RAM at 0x${physicalAddress.toString(16)}`);
-  }
-
-  /**
-   * Has every hart use old translations for as long as hardware may, and tells of each use: see StrictMode. To be
-   * called before the machine runs. What the machine does then depends on it, if the guest leaves out a fence.
-   */
-  beStrict<Store>(observer: StrictObserver<Store>): void {
-    const strict = new StrictMode(this.harts, this.frames, RAM_BASE, () => this.running, observer);
-    this.harts.forEach((hart) => hart.beStrict(strict));
-    this.strict = strict as StrictMode<unknown>;
-  }
-
-  /** Where a hart is and what trap it took last, in a few lines. */
-  describeHart(index: number): string {
-    return describeHart(this.harts[index], this.symbols);
-  }
-
   /** All of the machine's state, as plain data that survives structured cloning. Disk contents: see BlockStore.state. */
   save(): Snapshot {
     const { kernel, harts = 1, memoryBytes = DEFAULT_RAM_BYTES } = this.options;
@@ -534,14 +333,6 @@ export class Machine {
     if (state.strict !== undefined) this.strict?.restore(state.strict as StrictState<unknown>);
   }
 
-  /**
-   * The frames of RAM stored to since the last call, by their numbers from RAM's beginning; the first call names all. Makes the
-   * next store to each frame slower. To be called while no hart executes.
-   */
-  takeStoredFrames(): number[] {
-    return this.frames.takeStored();
-  }
-
   statistics(): MachineStatistics {
     return statisticsOf(this.harts, this.instructions, this.jit);
   }
@@ -564,20 +355,6 @@ export class Machine {
     return findVirtioVersion(this.running, this.clock);
   }
 
-  private buildTranslator(): Jit | undefined {
-    const { jit: choice = true } = this.options;
-    if (choice === false) return undefined;
-    const options = choice === true ? {} : choice;
-    if (!canTranslate(options.validate)) {
-      this.options.warn?.(NO_TAIL_CALLS);
-      return undefined;
-    }
-    const jit = new Jit(this.state, this.harts, options);
-    this.frames.onCodeDropped = (page) => jit.forget(page);
-    this.harts.forEach((hart) => (hart.translator = jit));
-    return jit;
-  }
-
   /** Puts the device tree at the end of RAM, aligned to eight bytes; returns its physical address. */
   private placeDeviceTree(): bigint {
     const tree = buildDeviceTree(this.board);
@@ -585,14 +362,5 @@ export class Machine {
     const offset = end - (end % 8);
     this.state.ram.set(tree, offset);
     return BigInt(RAM_BASE + offset);
-  }
-}
-
-function allocate(memoryBytes: number): State {
-  try {
-    return new State(memoryBytes);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new BadInputError(`this host has no ${memoryBytes} bytes of memory to give to the guest`);
   }
 }

@@ -1,5 +1,5 @@
 /** Stores to free frames and loads from them: nobody's but the allocator's. */
-import type { FrameWatcher } from '../machine/machine.js';
+import type { FrameWatcher } from '../machine/watching.js';
 import type { Checks } from './checks.js';
 import type { FrameRules } from './frame-rules.js';
 import { hex } from './model/errors.js';

@@ -4,7 +4,7 @@
  * that names its root.
  */
 import { pcOf, registerOf } from '../machine/as-numbers.js';
-import type { FrameWatcher } from '../machine/machine.js';
+import type { FrameWatcher } from '../machine/watching.js';
 import type { Hart } from '../rv64/hart.js';
 import { ENTRIES_PER_TABLE, LEVELS, PAGE_BYTES, PTE_A, PTE_BYTES, PTE_D } from '../sv39/pte.js';
 import type { Event } from './finding.js';

@@ -1,7 +1,8 @@
 /** The project's own kernel and file system, and machines that run them. */
 import { readFileSync } from 'node:fs';
 import { MemoryStore } from '../../src/devices/block-store.js';
-import { Machine, type MachineOptions } from '../../src/machine/machine.js';
+import { Machine } from '../../src/machine/machine.js';
+import type { MachineOptions } from '../../src/machine/parts.js';
 
 const read = (name: string): Uint8Array =>
   new Uint8Array(readFileSync(new URL(`../../images/${name}`, import.meta.url)));

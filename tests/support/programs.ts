@@ -1,5 +1,6 @@
 /** Machines that run a few lines of assembly from reset. */
-import { Machine, type MachineOptions } from '../../src/machine/machine.js';
+import { Machine } from '../../src/machine/machine.js';
+import type { MachineOptions } from '../../src/machine/parts.js';
 import { assemble } from './assembler.js';
 import { buildElf } from './elf.js';
 
