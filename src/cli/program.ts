@@ -124,7 +124,8 @@ A launch configuration may have:
 Threads are harts. Breakpoints hold in the kernel and in user programs whose
 files are in user/ of an xv6 tree or in userSymbols. All steps go back as well.
 In the debug console, "> ls" types a line at the guest's console; anything else
-is an expression of registers, symbols and numbers, such as *sp+16.
+is a variable or a part of one, such as p->name, or an expression of registers,
+symbols and numbers, such as *sp+16.
 
 Example of a configuration:
   { "type": "rvemu", "request": "launch", "name": "xv6", "stopOnEntry": true }`;

@@ -3,14 +3,14 @@ export class ByteReader {
   private readonly view: DataView;
 
   constructor(
-    private readonly bytes: Uint8Array,
+    private readonly contents: Uint8Array,
     public position = 0,
   ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(contents.buffer, contents.byteOffset, contents.byteLength);
   }
 
   get left(): number {
-    return this.bytes.length - this.position;
+    return this.contents.length - this.position;
   }
 
   u8(): number {
@@ -55,17 +55,27 @@ export class ByteReader {
 
   /** Up to a zero byte. */
   string(): string {
-    const end = this.bytes.indexOf(0, this.position);
+    const end = this.contents.indexOf(0, this.position);
     if (end < 0) throw new RangeError('a string that does not end');
-    const text = new TextDecoder('latin1').decode(this.bytes.subarray(this.position, end));
+    const text = new TextDecoder('latin1').decode(this.contents.subarray(this.position, end));
     this.position = end + 1;
     return text;
   }
 
   /** The next bytes as a reader of their own. */
-  slice(bytes: number): ByteReader {
-    const start = this.advance(bytes);
-    return new ByteReader(this.bytes.subarray(start, start + bytes));
+  slice(count: number): ByteReader {
+    return new ByteReader(this.bytes(count));
+  }
+
+  /** Another reader of the same bytes, which stands where this one does. */
+  copy(): ByteReader {
+    return new ByteReader(this.contents, this.position);
+  }
+
+  /** The next bytes; a view. */
+  bytes(count: number): Uint8Array {
+    const start = this.advance(count);
+    return this.contents.subarray(start, start + count);
   }
 
   skip(bytes: number): void {

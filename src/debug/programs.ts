@@ -1,11 +1,14 @@
 /** User programs by the ELF files that they were made from: which one a hart runs, and its symbols and lines. */
 import { BadInputError } from '../machine/errors.js';
+import type { ElfSection } from '../machine/elf-sections.js';
 import { type ElfImage, readElf } from '../machine/elf.js';
 import type { Machine } from '../machine/machine.js';
 import { SymbolTable } from '../machine/symbols.js';
 import type { Hart } from '../rv64/hart.js';
 import { Mode } from '../rv64/trap.js';
 import { physicalAddress, readVirtual, rootOf } from './address-space.js';
+import { Unwinder } from './dwarf/unwinder.js';
+import { Variables } from './dwarf/variables.js';
 import { LineTable } from './line-table.js';
 
 /** A file by the name that its processes go by. */
@@ -21,17 +24,31 @@ export class Program {
   readonly start: bigint;
   readonly code: Uint8Array;
   readonly entry: bigint;
+  private readonly sections: readonly ElfSection[];
+  private knownVariables: Variables | undefined;
+  private knownUnwinder: Unwinder | undefined;
 
   constructor(
     readonly name: string,
     { symbols, sections, segments, entry }: ElfImage,
   ) {
+    this.sections = sections;
     this.entry = entry;
     this.symbols = new SymbolTable(symbols);
     this.lines = new LineTable(sections);
     const text = segments.find(({ flags }) => flags.execute) ?? segments[0];
     this.start = text.virtualAddress;
     this.code = text.data.subarray(0, CODE_BYTES);
+  }
+
+  /** Read when they are first asked for. */
+  get variables(): Variables {
+    return (this.knownVariables ??= new Variables(this.sections));
+  }
+
+  /** The same. */
+  get unwinder(): Unwinder {
+    return (this.knownUnwinder ??= new Unwinder(this.sections));
   }
 }
 

@@ -141,6 +141,7 @@ class Adapter extends BreakpointSession {
 
   private sendStopped(reason: string, hart: Hart, points: readonly Point[] = []): void {
     this.hart = hart;
+    this.forgetValues();
     const event: DebugProtocol.StoppedEvent = new StoppedEvent(
       reason,
       threadOf(hart),

@@ -3,9 +3,12 @@
  * and memory. What a request means is told at microsoft.github.io/debug-adapter-protocol/specification.
  */
 import { basename } from 'node:path';
-import { DebugSession, Scope, Source, StackFrame, Thread } from '@vscode/debugadapter';
+import { DebugSession, Handles, Scope, Source, StackFrame, Thread } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { Locals } from '../../debug/dap/locals.js';
 import { nameOf, SCOPES, Values } from '../../debug/dap/values.js';
+import { hasParts, type TypedValue } from '../../debug/dwarf/typed-value.js';
+import { typeName } from '../../debug/dwarf/types.js';
 import { BlockStoreError } from '../../devices/device.js';
 import { BadInputError } from '../../machine/errors.js';
 import { hex } from '../../machine/hex.js';
@@ -14,11 +17,25 @@ import type { Debuggee } from './debuggee.js';
 
 /** Frames that the numbers of one hart's are for. */
 const FRAMES_PER_HART = 1000;
+/** Above the numbers of scopes that are always there. */
+const FIRST_HANDLE = 1000;
+
+/** Values of a hart that are listed when they are asked for. */
+interface Shown {
+  readonly hart: Hart;
+  readonly list: () => readonly TypedValue[];
+}
+
+/** The innermost one is 0. */
+const numberOfFrame = (frame = 0): number => frame % FRAMES_PER_HART;
 
 export const threadOf = (hart: Hart): number => hart.index + 1;
 
 export abstract class LookingSession extends DebugSession {
-  private launched: { readonly guest: Debuggee; readonly values: Values } | undefined;
+  private launched:
+    { readonly guest: Debuggee; readonly values: Values; readonly locals: Locals } | undefined;
+  /** Values of C that can be asked for, until the guest goes on. */
+  private readonly shown = new Handles<Shown>(FIRST_HANDLE);
   /** The hart that was looked at last, for requests that name none. */
   protected hart!: Hart;
 
@@ -33,8 +50,19 @@ export abstract class LookingSession extends DebugSession {
     return this.launched!.values;
   }
 
+  private get locals(): Locals {
+    void this.guest;
+    return this.launched!.locals;
+  }
+
+  /** To be called when the guest has gone on: what was listed of it is no more. */
+  protected forgetValues(): void {
+    this.shown.reset();
+  }
+
   protected begin(guest: Debuggee): void {
-    this.launched = { guest, values: new Values(guest.machine, guest.code) };
+    const { machine, code } = guest;
+    this.launched = { guest, values: new Values(machine, code), locals: new Locals(machine, code) };
     this.hart = guest.machine.harts[0];
   }
 
@@ -124,13 +152,14 @@ export abstract class LookingSession extends DebugSession {
     { frameId }: DebugProtocol.ScopesArguments,
   ): void {
     this.answer(response, () => {
-      const { index } = this.hartOfFrame(frameId);
-      return {
-        scopes: SCOPES.map(({ name }, scope): DebugProtocol.Scope => {
-          const listed = new Scope(name, index * SCOPES.length + scope + 1);
-          return { ...listed, presentationHint: 'registers' };
-        }),
-      };
+      const hart = this.hartOfFrame(frameId);
+      const list = (): TypedValue[] => this.locals.of(hart, numberOfFrame(frameId));
+      const locals: DebugProtocol.Scope = new Scope('Locals', this.shown.create({ hart, list }));
+      const registers = SCOPES.map(({ name }, scope): DebugProtocol.Scope => {
+        const listed = new Scope(name, hart.index * SCOPES.length + scope + 1);
+        return { ...listed, presentationHint: 'registers' };
+      });
+      return { scopes: [{ ...locals, presentationHint: 'locals' }, ...registers] };
     });
   }
 
@@ -139,6 +168,8 @@ export abstract class LookingSession extends DebugSession {
     { variablesReference }: DebugProtocol.VariablesArguments,
   ): void {
     this.answer(response, () => {
+      const shown = this.shown.get(variablesReference);
+      if (shown) return { variables: shown.list().map((value) => this.variableOf(shown.hart, value)) };
       const { hart, registers } = this.scopeOf(variablesReference);
       // The library leaves names without a line in front out of messages, as private.
       const variables = registers.map((register): DebugProtocol.Variable => {
@@ -159,6 +190,10 @@ export abstract class LookingSession extends DebugSession {
     { variablesReference, name, value }: DebugProtocol.SetVariableArguments,
   ): void {
     this.answer(response, () => {
+      if (this.shown.get(variablesReference))
+        throw new RangeError(
+          `${name} cannot be written here; write the register or the memory that it is in`,
+        );
       const { hart, registers } = this.scopeOf(variablesReference);
       const register = registers.find((each) => nameOf(each) === name);
       if (register?.write === undefined) throw new RangeError(`${name} cannot be written`);
@@ -168,6 +203,17 @@ export abstract class LookingSession extends DebugSession {
       register.write(hart, BigInt.asIntN(64, written));
       return { value: this.values.show(hart, register) };
     });
+  }
+
+  private variableOf(hart: Hart, value: TypedValue): DebugProtocol.Variable {
+    const list = (): TypedValue[] => this.locals.parts(hart, value);
+    return {
+      name: value.name,
+      value: this.locals.show(hart, value),
+      type: typeName(value.type),
+      variablesReference: hasParts(value) ? this.shown.create({ hart, list }) : 0,
+      ...(value.address !== undefined && { memoryReference: hex(value.address) }),
+    };
   }
 
   private hartOfFrame(frame: number | undefined): Hart {
@@ -239,6 +285,11 @@ export abstract class LookingSession extends DebugSession {
         return { result: '', variablesReference: 0 };
       }
       const hart = this.hartOfFrame(frameId);
+      const named = this.locals.named(hart, numberOfFrame(frameId), expression);
+      if (named) {
+        const { value: shown, ...rest } = this.variableOf(hart, named);
+        return { ...rest, result: shown };
+      }
       const value = this.values.evaluate(hart, expression);
       const result = this.values.showNumber(hart, value);
       return { result, variablesReference: 0, memoryReference: hex(value) };

@@ -257,8 +257,8 @@ describe('values', () => {
   it('of registers can be set, CSRs read', async () => {
     const [{ id }] = await editor.stack();
     const { scopes } = (await editor.scopesRequest({ frameId: id })).body;
-    expect(scopes.map(({ name }) => name)).toEqual(['Registers', 'CSRs']);
-    const { variablesReference } = scopes[0];
+    expect(scopes.map(({ name }) => name)).toEqual(['Locals', 'Registers', 'CSRs']);
+    const { variablesReference } = scopes[1];
     await editor.setVariableRequest({ variablesReference, name: 'a0', value: 'exec+2' });
     expect(await register('a0')).toMatch(/<exec\+0x2>$/);
     expect(await register('satp')).toMatch(/^0x8/);
