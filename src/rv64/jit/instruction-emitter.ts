@@ -1,52 +1,28 @@
 /**
  * Turns the rows' `emit` into WebAssembly. The guest's registers are locals. What depends on where the instruction
- * will stand in its region is left open as a mark and filled in later (`place`).
+ * will stand in its region is left open as a mark (see marks.ts).
  */
-import type { Emitter, HighProduct, I32, I64, LoadKind, Operations } from '../emitter.js';
+import type { Emitter, HighProduct, I32, I64, LoadKind } from '../emitter.js';
 import { lengthOf, rd } from '../fields.js';
 import { Offset } from '../state.js';
-import { ADDEND_OFFSET, AT_UNUSED_SHIFT, count, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
 import { REFUSED_CYCLES } from '../time.js';
+import { ADDEND_OFFSET, count, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
+import { branchIfMark, branchToMark, constMark, inside, Mark } from './marks.js';
 import { importIndex, Step } from './support.js';
+import { addressAt, asI32, asI64, codeOf, operations } from './values.js';
 import {
   access,
-  append,
   call,
   type Code,
   getLocal,
   i32Const,
   i64Const,
   Memory,
-  Op,
   NO_RESULT,
+  Op,
   setLocal,
-  signed,
   teeLocal,
-  unsigned,
 } from './wasm.js';
-
-/** Marks: numbers in code that are no bytes. The first four are depths of labels; see `inside`. */
-export const Mark = {
-  /** Leave before the instruction in `at`, with nothing of it done. */
-  bail: 0x100,
-  /** The same, for the TLB does not know `address`: see `miss`. */
-  miss: 0x101,
-  /** Leave for `target` through the hart's loop; `fuel` is right. */
-  out: 0x102,
-  /** Go on at `target`. */
-  jump: 0x103,
-
-  /** The operand of i32.const: distance in the page of this instruction, and above 12 bits the fuel to give back. */
-  at: 0x104,
-  /** The operand of i32.const: the fuel to give back. */
-  unused: 0x105,
-  /** Here all registers that the region writes are to be stored in the hart's block. */
-  save: 0x106,
-} as const;
-
-/** The mark of a label for code that stands in so many blocks of its own. */
-const NESTING_SHIFT = 12;
-const inside = (blocks: number, label: number): number => label | (blocks << NESTING_SHIFT);
 
 /** How an instruction ends a block. Places are distances in the page, and may lie outside of it. */
 export type Flow =
@@ -66,46 +42,6 @@ export interface Instruction {
   readonly bytes: number;
   readonly code: Code;
   readonly flow: Flow | undefined;
-}
-
-// Values are code that leaves them on the stack.
-const codeOf = (value: I32 | I64): Code => value as unknown as Code;
-const asI64 = (code: Code): I64 => code as unknown as I64;
-const asI32 = (code: Code): I32 => code as unknown as I32;
-
-function operations<T extends I32 | I64, Constant>(
-  constant: (value: Constant) => Code,
-  op: typeof Op.i32 | typeof Op.i64,
-) {
-  const binary = (code: number) => (a: T, b: T) => [codeOf(a), codeOf(b), code] as unknown as T;
-  const compare = (code: number) => (a: T, b: T) => asI32([codeOf(a), codeOf(b), code]);
-  const result: Operations<T, Constant> = {
-    constant: (value) => constant(value) as unknown as T,
-    add: binary(op.add),
-    sub: binary(op.sub),
-    mul: binary(op.mul),
-    and: binary(op.and),
-    or: binary(op.or),
-    xor: binary(op.xor),
-    shl: binary(op.shl),
-    shrS: binary(op.shrS),
-    shrU: binary(op.shrU),
-    divS: binary(op.divS),
-    divU: binary(op.divU),
-    remS: binary(op.remS),
-    remU: binary(op.remU),
-    eqz: (a) => asI32([codeOf(a), op.eqz]),
-    eq: compare(op.eq),
-    ne: compare(op.ne),
-    ltS: compare(op.ltS),
-    ltU: compare(op.ltU),
-    gtS: compare(op.gtS),
-    gtU: compare(op.gtU),
-    geS: compare(op.geS),
-    geU: compare(op.geU),
-    select: (condition, a, b) => [codeOf(a), codeOf(b), codeOf(condition), Op.select] as unknown as T,
-  };
-  return result;
 }
 
 const LOADS: Readonly<Record<LoadKind, { op: number; bytes: number }>> = {
@@ -129,9 +65,6 @@ const STORES: Readonly<Record<number, number>> = {
 const READ_TAG = 0;
 const WRITE_TAG = 8;
 
-/** The value of a distance in the page, as an address. */
-export const addressAt = (offset: number): Code => [getLocal(Local.page), i64Const(offset), Op.i64.add];
-
 /** Where in the memory the access is, after `bailUnlessInTlb`. */
 const hostAddress: Code = [
   getLocal(Local.address),
@@ -141,59 +74,8 @@ const hostAddress: Code = [
   Op.i32.add,
 ];
 
-const I32_CONST = 0x41;
-const branchIfMark = (mark: number): Code => [0x0d, mark];
-const branchToMark = (mark: number): Code => [0x0c, mark];
-
 /** Notes where the region is to be left; a compiler gives it no instruction unless it is left there. */
-const setAt: Code = [I32_CONST, Mark.at, setLocal(Local.at)];
-
-/** What marks stand for at a place in a region. */
-export interface Place {
-  /** Depths of the labels. */
-  readonly bail: number;
-  readonly miss: number;
-  readonly jump: number;
-  readonly out: number;
-  readonly saveRegisters: Code;
-  /** Distance in the page of the instruction. */
-  readonly offset: number;
-  /** Fuel that was taken for it and for what follows it in its block. */
-  readonly unused: number;
-}
-
-/** Appends code to `output` with its marks filled in. */
-export function place(output: number[], code: Code, at: Place): void {
-  for (let i = 0; i < code.length; i++) {
-    const item = code[i];
-    if (typeof item !== 'number') place(output, item, at);
-    else if (item < Mark.bail) output.push(item);
-    else append(output, meaning(item, at));
-  }
-}
-
-function meaning(mark: number, at: Place): Code {
-  const nesting = mark >>> NESTING_SHIFT;
-  switch (mark & (2 ** NESTING_SHIFT - 1)) {
-    case Mark.bail:
-      return unsigned(at.bail + nesting);
-    case Mark.miss:
-      return unsigned(at.miss + nesting);
-    case Mark.jump:
-      return unsigned(at.jump + nesting);
-    case Mark.out:
-      return unsigned(at.out + nesting);
-    case Mark.at:
-      return signed(packAt(at.offset, at.unused));
-    case Mark.unused:
-      return signed(at.unused);
-    default:
-      return at.saveRegisters;
-  }
-}
-
-/** See Local.at. Distances are below 4096, as every instruction lies in the page; blocks have fewer than 256 instructions. */
-export const packAt = (offset: number, unused: number): number => offset | (unused << AT_UNUSED_SHIFT);
+const setAt: Code = [constMark(Mark.at), setLocal(Local.at)];
 
 /** What `interpret` needs to know of the row that is being emitted. */
 export interface RowReference {
@@ -429,7 +311,7 @@ export class InstructionEmitter implements Emitter {
     const local = result === 0 ? 0 : this.localToWrite(result);
     this.push(
       [Mark.save],
-      [getLocal(Local.hart), getLocal(Local.fuel), I32_CONST, Mark.unused, Op.i32.add],
+      [getLocal(Local.hart), getLocal(Local.fuel), constMark(Mark.unused), Op.i32.add],
       addressAt(this.offset),
       [i32Const(lengthOf(word)), i32Const(row.index), i32Const(word), call(importIndex('step'))],
       setLocal(Local.at),

@@ -4,9 +4,10 @@
  * forward paths meet stands behind a block that they break out of, and any other stands where its one predecessor
  * branches to it. A backward branch into the middle of a loop leaves the region.
  */
-import { addressAt, packAt, place } from './instruction-emitter.js';
 import { Local, NO_MISS } from './layout.js';
+import { packAt, place } from './marks.js';
 import type { Block, Target } from './region.js';
+import { addressAt } from './values.js';
 import {
   append,
   branchIf,
