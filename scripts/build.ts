@@ -2,6 +2,8 @@
  * Builds dist/: the modules with their types, and the command in one file with its code cache (see src/cli/bundle.ts).
  *
  *     npm run build
+ *
+ * A bundle is what `dist/cli/main.js` starts, whatever became of the modules since; so tsc alone is no build.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
