@@ -39,6 +39,8 @@ export class Frames {
   /** Frames stored to since `takeStored`; undefined until that is first called. */
   private stored: number[] | undefined;
   readonly tlb: Tlb;
+  /** How many there are. */
+  readonly count: number;
 
   /** Called when a hart in the middle of a page must look again at what it executes. */
   onChange: () => void = () => {};
@@ -55,6 +57,7 @@ export class Frames {
 
   constructor(private readonly state: State) {
     const count = state.ramBytes / 4096;
+    this.count = count;
     this.flags = new Uint8Array(count);
     this.code = new Array<CodePage | undefined>(count).fill(undefined);
     this.watchers = new Array<AccessWatcher | undefined>(count).fill(undefined);

@@ -77,10 +77,9 @@ const SETS: Readonly<Record<Access, number>> = {
 const USER = Number(PTE_U);
 const READ = Number(PTE_R);
 const WRITE = Number(PTE_W);
-/** Bits of the high word that must be zero; the others continue the page number, of which 22 bits are in the low word. */
-const RESERVED_SHIFT = 22;
 const PPN_SHIFT = 10;
-const LOW_PPN_COUNT = 2 ** (32 - PPN_SHIFT);
+/** Bits of an address's high word that are a part of a page number of 22 bits. */
+const HIGH_PAGE_BITS = 2;
 
 export const TAGS: Readonly<Record<Access, Tag>> = { read: Tag.read, write: Tag.write, execute: Tag.fetch };
 
@@ -107,6 +106,10 @@ export class Translation {
   private readonly tableMemory: TableMemory;
   private contexts: Contexts;
   private regimeRoot = 0;
+  /** Number of RAM's first page. */
+  private readonly ramPage: number;
+  /** Physical page number of the root table in force. */
+  private root = 0;
 
   constructor(
     readonly index: number,
@@ -114,6 +117,7 @@ export class Translation {
     readonly frames: Frames,
     protected readonly bus: Bus,
   ) {
+    this.ramPage = bus.ramBase / PAGE_BYTES;
     const { buffer } = state.memory;
     const block = index * HART_BYTES;
     this.x = new BigInt64Array(buffer, block, 32);
@@ -172,8 +176,7 @@ export class Translation {
     return mode !== Mode.Machine && this.words[SATP + 1] >>> 28 === SATP_MODE_SV39;
   }
 
-  /** Physical page number of the root table. */
-  private get root(): number {
+  private rootInForce(): number {
     const high = this.words[SATP + 1] & (2 ** HIGH_PPN_BITS - 1);
     return high * 2 ** 32 + (this.words[SATP] >>> 0);
   }
@@ -210,6 +213,7 @@ export class Translation {
   /** Chooses the TLB contexts. To be called after anything else that a translation depends on has changed. */
   updateContexts(): void {
     const { mode, dataMode } = this;
+    this.root = this.rootInForce();
     const forFetches = this.contextFor(mode);
     this.words[FETCH_TLB] = forFetches;
     this.words[DATA_TLB] = dataMode === mode ? forFetches : this.contextFor(dataMode);
@@ -239,8 +243,8 @@ export class Translation {
   /** The same for an address in halves, without big integers in the ordinary case. */
   protected physicalOf(low: number, high: number, access: Access, bytes: number): number {
     if (this.pmp.allowsEverything && !this.strict && this.isTranslated(this.modeOf(access))) {
-      const physical = this.walkQuickly(low, high, access, this.modeOf(access));
-      if (physical >= 0) return physical;
+      const page = this.walkQuickly(low, high, access, this.modeOf(access));
+      if (page >= 0) return page * PAGE_BYTES + (low & PAGE_OFFSET);
     }
     return this.translate((BigInt(high) << 32n) | BigInt(low >>> 0), access, bytes);
   }
@@ -273,14 +277,13 @@ export class Translation {
   protected remember(low: number, high: number, physical: number, access: Access): void {
     const page = physical - (physical % PAGE_BYTES);
     if (!this.isPresent || !this.pmp.allows(page, PAGE_BYTES, access, this.modeOf(access))) return;
-    this.fill(low, high, physical, access);
+    this.fill(low, high, this.frameOf(physical), access);
   }
 
-  private fill(low: number, high: number, physical: number, access: Access): void {
+  private fill(low: number, high: number, frame: number, access: Access): void {
     const context = this.words[access === 'execute' ? FETCH_TLB : DATA_TLB];
     if (this.strict) this.filled.add(context);
-    const frame = this.frameOf(physical);
-    this.frames.tlb.fill(context, low, high, TAGS[access], this.hostOf(physical), frame);
+    this.frames.tlb.fill(context, low, high, TAGS[access], RAM_START + frame * PAGE_BYTES, frame);
     if (access === 'execute') this.frames.onFetch?.((high >>> 0) * 2 ** 20 + (low >>> 12), frame);
   }
 
@@ -293,39 +296,44 @@ export class Translation {
    */
   quickly(low: number, high: number, access: Access, bytes: number): number {
     if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES || !this.pmp.allowsEverything || this.strict) return 0;
-    const mode = this.modeOf(access);
-    const physical = this.isTranslated(mode)
-      ? this.walkQuickly(low, high, access, mode)
-      : (high >>> 0) * 2 ** 32 + (low >>> 0);
-    if (!this.isRam(physical, bytes)) return 0;
-    if (access === 'read' && this.frames.watchesLoads(this.frameOf(physical))) return 0;
-    if (access === 'write' && !this.frames.isPlain(this.frameOf(physical))) {
-      if (this.frames.isNews(physical - this.bus.ramBase, bytes)) return 0;
+    const page = this.pageQuickly(low, high, access, this.modeOf(access));
+    const frame = page - this.ramPage;
+    if (page < 0 || frame < 0 || frame >= this.frames.count) return 0;
+    const offset = frame * PAGE_BYTES + (low & PAGE_OFFSET);
+    if (access === 'read' && this.frames.watchesLoads(frame)) return 0;
+    if (access === 'write' && !this.frames.isPlain(frame)) {
+      if (this.frames.isNews(offset, bytes)) return 0;
     } else {
       this.quickFills++;
-      this.fill(low, high, physical, access);
+      this.fill(low, high, frame, access);
     }
-    return this.hostOf(physical);
+    return RAM_START + offset;
   }
 
-  /** The physical address, or -1. */
+  /** The physical page that an address lies in, or -1. */
+  private pageQuickly(low: number, high: number, access: Access, mode: number): number {
+    if (this.isTranslated(mode)) return this.walkQuickly(low, high, access, mode);
+    return high >>> HIGH_PAGE_BITS === 0 ? (high << 20) | (low >>> 12) : -1;
+  }
+
+  /** The same for an address that is translated. Page numbers have 22 bits on this way. */
   private walkQuickly(low: number, high: number, access: Access, mode: number): number {
     // Bit 38 is bit 6 of the high word.
     const top = high >> 6;
     if (top !== 0 && top !== -1) return -1;
     const { words } = this.state;
-    const { root } = this;
+    const { root, ramPage, frames } = this;
     let table = root;
     for (let level = LEVELS - 1; level >= 0; level--) {
-      const at = table * PAGE_BYTES;
-      if (!this.isRam(at, PAGE_BYTES)) return -1;
+      const frame = table - ramPage;
+      if (frame < 0 || frame >= frames.count) return -1;
       const shift = 12 + 9 * level;
       const index = (level === 2 ? (high << 2) | (low >>> 30) : low >>> shift) & (ENTRIES_PER_TABLE - 1);
-      const word = (this.hostOf(at) + index * PTE_BYTES) / 4;
-      const [pte, pteHigh] = [words[word], words[word + 1]];
-      this.frames.noteTable(this.frameOf(at), root, level, baseOf(low, high, level));
-      if (pteHigh >>> RESERVED_SHIFT !== 0) return -1;
-      const page = pteHigh * LOW_PPN_COUNT + (pte >>> PPN_SHIFT);
+      const word = (RAM_START >>> 2) + frame * (PAGE_BYTES / 4) + index * (PTE_BYTES / 4);
+      const pte = words[word];
+      frames.noteTable(frame, root, level, baseOf(low, high, level));
+      if (words[word + 1] !== 0) return -1;
+      const page = pte >>> PPN_SHIFT;
       if ((pte & FLAGS) === POINTER) {
         table = page;
         continue;
@@ -333,14 +341,13 @@ export class Translation {
       const grants = GRANTS[access];
       const isReserved = (pte & (READ | WRITE)) === WRITE;
       const isGranted = (pte & grants) === grants && !isReserved && this.suits(pte, access, mode);
-      const span = 2 ** (9 * level);
-      if (!isGranted || page % span !== 0) return -1;
+      const within = (1 << (9 * level)) - 1;
+      if (!isGranted || (page & within) !== 0) return -1;
       if ((pte & SETS[access]) !== SETS[access]) {
-        this.frames.touch(this.frameOf(at));
+        frames.touch(frame);
         words[word] = pte | SETS[access];
       }
-      const offset = level === 0 ? low & PAGE_OFFSET : (low & (2 ** shift - 1)) >>> 0;
-      return page * PAGE_BYTES + offset;
+      return page | ((low >>> 12) & within);
     }
     return -1;
   }

@@ -67,7 +67,7 @@ export class Tlb {
   private readonly bySetting = new Map<string, Contexts>();
   private nextVictim = 0;
   /** How each page that is a table is used. */
-  private readonly tables = new Map<number, TableUse[]>();
+  private readonly tables: (TableUse[] | undefined)[];
   /** Doubly linked lists, one for each frame, of the entries that permit stores to it. */
   private readonly firstWriter: Int32Array;
   private readonly nextWriter = new Int32Array(CONTEXTS * TLB_ENTRIES).fill(NONE);
@@ -90,6 +90,7 @@ export class Tlb {
     private readonly onDrop: () => void,
   ) {
     this.firstWriter = new Int32Array(frames).fill(NONE);
+    this.tables = new Array<TableUse[] | undefined>(frames).fill(undefined);
     this.contexts = Array.from({ length: CONTEXTS }, (_, index) => ({
       offset: start + index * TLB_CONTEXT_BYTES,
       regime: 0,
@@ -179,9 +180,9 @@ export class Tlb {
    * before: its stores must be announced from now on.
    */
   noteTable(frame: number, root: number, level: number, base: number): boolean {
-    const uses = this.tables.get(frame);
+    const uses = this.tables[frame];
     if (uses === undefined) {
-      this.tables.set(frame, [{ root, level, base }]);
+      this.tables[frame] = [{ root, level, base }];
       return true;
     }
     for (const use of uses) {
@@ -193,9 +194,9 @@ export class Tlb {
 
   /** Drops all that came from the table in `frame`; it counts as none until a walk goes through it again. */
   forgetTable(frame: number): void {
-    const uses = this.tables.get(frame);
+    const uses = this.tables[frame];
     if (uses === undefined) return;
-    this.tables.delete(frame);
+    this.tables[frame] = undefined;
     for (const context of this.contexts) {
       if (context.filled.length === 0) continue;
       for (const use of uses) {
