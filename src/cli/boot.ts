@@ -11,7 +11,7 @@ import { Host } from './host.js';
 import { lockImage } from './image-lock.js';
 import type { Recorder } from './recorder.js';
 import type { Witnesses } from './panic-text.js';
-import { readInputFile } from './input-file.js';
+import { checkFolder, readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
 import { say, sayOnce } from './messages.js';
 import { OutputBuffer } from './output-buffer.js';
@@ -81,6 +81,7 @@ export async function boot(
 ): Promise<number> {
   const files = findGuestFiles({ ...options, kernel });
   if (options.record === undefined) return bootFiles(files, options, spectator);
+  checkFolder('recording', options.record);
   const { Recorder } = await import('./recorder.js');
   const recorder = new Recorder('boot');
   const exitCode = await bootFiles(files, options, spectator, recorder);
@@ -202,13 +203,17 @@ async function statisticsOf(machine: Machine): Promise<() => string> {
 }
 
 async function openDebugPort(options: BootOptions): Promise<DebugPort | undefined> {
-  const { gdb, wait = false, gdbHost = LOOPBACK, history = DEFAULT_HISTORY_BYTES } = options;
+  const { gdb, wait = false, gdbHost, history = DEFAULT_HISTORY_BYTES } = options;
   if (gdb === undefined) {
     if (wait) throw new BadInputError('--wait waits for a gdb; say with --gdb PORT where it connects');
+    if (gdbHost !== undefined)
+      throw new BadInputError(
+        '--gdb-host says where the port for gdb is open; say with --gdb PORT which that is',
+      );
     return undefined;
   }
   const { DebugPort } = await import('./debug-port.js');
-  return DebugPort.open({ port: gdb, host: gdbHost, historyBytes: history, waits: wait });
+  return DebugPort.open({ port: gdb, host: gdbHost ?? LOOPBACK, historyBytes: history, waits: wait });
 }
 
 /** A disk, if there is one, and what lets go of it. */

@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { BadInputError } from '../machine/errors.js';
 
 /** The contents of a file that the user named as a kernel or a disk image (`role`). Throws `BadInputError`. */
@@ -10,6 +11,15 @@ export function readInputFile(role: string, path: string): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     throw error instanceof BadInputError ? error : unusableFile(role, path, error);
+  }
+}
+
+/** Throws `BadInputError` where a file that is to be written in the end cannot be, for want of a folder. */
+export function checkFolder(role: string, path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw unusableFile(role, path, error);
   }
 }
 

@@ -187,7 +187,7 @@ sessionCommand('boot')
   .option('--stats', 'at the end, say what was executed, how, and how fast')
   .option('--gdb <port>', 'let a gdb connect here (target remote :PORT); 0 for any free port', portNumber)
   .option('--wait', 'do not run anything until gdb says so')
-  .option('--gdb-host <address>', 'where the port is open, other than on this machine only', '127.0.0.1')
+  .option('--gdb-host <address>', 'where the port is open, other than on this machine only (127.0.0.1)')
   .addOption(
     new Option('--history <size>', 'memory for going back in a run with gdb; 0 for no way back')
       .argParser(historySize)

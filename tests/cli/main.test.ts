@@ -47,6 +47,16 @@ describe('bad usage ends with 2 and one line', () => {
       ['boot', '--wait'],
       /--wait waits for a gdb; say with --gdb PORT/,
     ],
+    [
+      'an address for a port that is not there',
+      ['boot', '--gdb-host', '0.0.0.0', '--run', 'ls'],
+      /--gdb-host says where .*; say with --gdb PORT which that is/,
+    ],
+    [
+      'a recording that cannot be written',
+      ['boot', '--run', 'ls', '--record', '/nowhere/run'],
+      /recording \/nowhere\/run: no such file or directory/,
+    ],
     ['an unknown command', ['boat'], /unknown command 'boat' \(Did you mean boot\?\)/],
     ['two kernels', ['boot', 'a', 'b'], /too many arguments/],
     ['a kernel that is not there', ['boot', join(folder, 'none')], /kernel .*none: no such file/],

@@ -62,6 +62,7 @@ class Adapter extends BreakpointSession {
     response.body = {
       supportsConfigurationDoneRequest: true,
       supportsFunctionBreakpoints: true,
+      supportsConditionalBreakpoints: true,
       supportsInstructionBreakpoints: true,
       supportsStepBack: true,
       supportsSteppingGranularity: true,

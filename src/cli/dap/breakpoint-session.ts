@@ -2,6 +2,7 @@
 import { Source } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { CodeAddress } from '../../debug/dap/code.js';
+import { conditionOf } from '../../debug/dap/condition.js';
 import { type Point, type PointKind, Points } from '../../debug/dap/points.js';
 import type { Debuggee } from './debuggee.js';
 import { LookingSession } from './looking-session.js';
@@ -80,7 +81,7 @@ export abstract class BreakpointSession extends LookingSession {
     );
   }
 
-  private setPoints<Wanted>(
+  private setPoints<Wanted extends { condition?: string }>(
     group: string,
     kind: PointKind,
     wanted: readonly Wanted[],
@@ -94,7 +95,8 @@ export abstract class BreakpointSession extends LookingSession {
     const breakpoints = wanted.map((each) => {
       const { places, shown, problem } = find(each);
       const id = ++this.lastPoint;
-      points.push(...places.map((place) => ({ id, kind, ...place })));
+      const condition = each.condition ? conditionOf(each.condition, this.locals, this.values) : undefined;
+      points.push(...places.map((place) => ({ id, kind, condition, ...place })));
       const verified = places.length > 0;
       return { id, verified, ...shown, ...(!verified && { message: problem }) };
     });

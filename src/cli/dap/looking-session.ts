@@ -50,7 +50,7 @@ export abstract class LookingSession extends DebugSession {
     return this.launched!.values;
   }
 
-  private get locals(): Locals {
+  protected get locals(): Locals {
     void this.guest;
     return this.launched!.locals;
   }

@@ -14,6 +14,8 @@ export interface Point {
   readonly address: bigint;
   /** The code that is meant, as programs lie at the same addresses; undefined for any. */
   readonly program?: Program;
+  /** Whether a hart that is there is to be halted; without one each is. */
+  readonly condition?: (hart: Hart) => boolean;
 }
 
 export class Points {
@@ -44,7 +46,10 @@ export class Points {
     const here = this.all().filter(({ address }) => address === pc);
     if (here.length === 0) return here;
     const running = this.code.programOn(hart);
-    return here.filter(({ program }) => program === undefined || program === running);
+    return here.filter(
+      ({ program, condition }) =>
+        (program === undefined || program === running) && (condition?.(hart) ?? true),
+    );
   }
 
   private all(): Point[] {

@@ -101,13 +101,26 @@ export function hasParts(value: TypedValue): boolean {
   return plain.tag === TAG.arrayType || plain.tag === TAG.structureType || plain.tag === TAG.unionType;
 }
 
+/** The number that a value of a base type, an enumeration or a pointer is; undefined for others, and where nobody knows it. */
+export function integerOf(value: TypedValue): bigint | undefined {
+  const plain = plainType(value.type);
+  const size = sizeOf(plain);
+  const isScalar =
+    plain?.tag === TAG.baseType || plain?.tag === TAG.enumerationType || plain?.tag === TAG.pointerType;
+  if (!isScalar || value.bytes === undefined || value.bytes.length < size || isUnknown(value))
+    return undefined;
+  const unsigned = numberOf(value.bytes.subarray(0, size));
+  const encoding = plain.number(ATTRIBUTE.encoding);
+  const isSigned = encoding === ENCODING.signed || encoding === ENCODING.signedCharacter;
+  return isSigned ? BigInt.asIntN(8 * size, unsigned) : unsigned;
+}
+
 function showBase(type: Entry, bytes: Uint8Array): string {
   const size = sizeOf(type);
   const unsigned = numberOf(bytes.subarray(0, size));
   const encoding = type.number(ATTRIBUTE.encoding);
   if (encoding === ENCODING.boolean) return unsigned === 0n ? 'false' : 'true';
-  const isSigned = encoding === ENCODING.signed || encoding === ENCODING.signedCharacter;
-  const value = isSigned ? BigInt.asIntN(8 * size, unsigned) : unsigned;
+  const value = integerOf({ name: '', type, bytes })!;
   const isCharacter = encoding === ENCODING.signedCharacter || encoding === ENCODING.unsignedCharacter;
   const isPrintable = isCharacter && size === 1 && unsigned >= 0x20n && unsigned < 0x7fn;
   return isPrintable ? `${value} '${String.fromCharCode(Number(unsigned))}'` : String(value);

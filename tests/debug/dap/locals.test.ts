@@ -67,6 +67,25 @@ describe('a frame', () => {
   });
 });
 
+it('a breakpoint holds where its condition does', async () => {
+  const another = new Editor();
+  await another.start();
+  const breakAt = (...breakpoints: { name: string; condition?: string }[]) =>
+    another.setFunctionBreakpointsRequest({ breakpoints });
+  await Promise.all([another.launch({ harts: 1 }), another.waitForEvent('initialized')]);
+  await breakAt({ name: 'kfree', condition: 'frame > 0x87000000' });
+  await another.untilStopped(() => another.configurationDoneRequest());
+  expect(Number((await another.evaluate('a0+0')).split(' ')[0])).toBeGreaterThan(0x8700_0000);
+  await breakAt(
+    { name: 'exec', condition: 'arguments[0] == 1' },
+    { name: 'walk', condition: 'va == 0x3f' },
+    { name: 'sys_write' },
+  );
+  await another.untilStopped(() => another.continueRequest(thread));
+  expect((await another.stack())[0].name).toBe('sys_write');
+  await another.end();
+});
+
 it('a variable cannot be written, which is said', async () => {
   const { locals, frameId } = await localsOf('walk');
   expect(locals).not.toEqual([]);
