@@ -73,7 +73,10 @@ async function bench(xv6: Guest | undefined): Promise<void> {
   const plan: Plan = {
     ...(options.quick ? QUICK_PLAN : FULL_PLAN),
     ...(options.runs && { runs: options.runs }),
-    ...(options.long && { usertestsHarts: [3, 1] }),
+    ...(options.long && {
+      usertestsHarts: [3, 1],
+      checked: { ...FULL_PLAN.checked, xv6: ['usertests -q'] },
+    }),
     xv6,
   };
   if (options.long && xv6 === undefined)

@@ -24,6 +24,8 @@ export interface Plan {
     readonly rounds: number;
     readonly qemuRounds: number;
   };
+  /** What is run with and without the checker, by the teaching kernel and by xv6. */
+  readonly checked: { readonly teachingKernel: readonly string[]; readonly xv6: readonly string[] };
   /** Harts with which usertests is run; it takes minutes. */
   readonly usertestsHarts: readonly number[];
 }
@@ -43,6 +45,10 @@ export const FULL_PLAN: Plan = {
     { name: 'file', count: 50 },
   ],
   interpreter: { programs: ['loop', 'records'], rounds: 10, qemuRounds: 300 },
+  checked: {
+    teachingKernel: ['fstest', 'forktest', 'memtest', 'kmalloctest', 'mmaptest'],
+    xv6: ['usertests createdelete', 'usertests preempt', 'usertests reparent', 'usertests sbrkmuch'],
+  },
   usertestsHarts: [],
 };
 
@@ -61,5 +67,6 @@ export const QUICK_PLAN: Plan = {
     { name: 'file', count: 3 },
   ],
   interpreter: { programs: ['loop'], rounds: 2, qemuRounds: 100 },
+  checked: { teachingKernel: ['kmalloctest'], xv6: ['usertests sbrkbasic'] },
   usertestsHarts: [],
 };

@@ -19,6 +19,8 @@ export interface SessionTimes {
   readonly boot: number;
   /** Seconds from the prompt at which each command was typed to the next. */
   readonly commands: readonly number[];
+  /** Seconds of processor time that the process itself had by then; undefined where the host has no /proc. */
+  readonly processorSeconds?: number;
   /** The most memory that the process had, in bytes; undefined where the host has no /proc. */
   readonly memoryBytes?: number;
 }
@@ -46,6 +48,7 @@ export async function timeSession(
   const prompts: number[] = [];
   let output = '';
   let memoryBytes: number | undefined;
+  let processorSeconds: number | undefined;
   let timedOut = false;
   const giveUp = () => {
     timedOut = true;
@@ -56,6 +59,7 @@ export async function timeSession(
     for await (const chunk of child.stdout!.setEncoding('latin1')) {
       output += chunk;
       memoryBytes = peakMemory(child) ?? memoryBytes;
+      processorSeconds = processorTime(child) ?? processorSeconds;
       if (MISHAP.test(output)) break;
       const shown = output.match(PROMPT)?.length ?? 0;
       if (shown === prompts.length) continue;
@@ -79,6 +83,7 @@ export async function timeSession(
   return {
     boot: prompts[0] - started,
     commands: commands.map((_, index) => prompts[index + 1] - prompts[index]),
+    processorSeconds,
     memoryBytes,
   };
 }
@@ -127,6 +132,16 @@ function peakMemory(child: ChildProcess): number | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
     return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds that a running process computed for, not counting the kernel's part: utime of proc(5), in hundredths. */
+function processorTime(child: ChildProcess): number | undefined {
+  try {
+    const [, fields] = readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(') ');
+    return Number(fields.split(' ')[11]) / 100;
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { interpreterRun, readBareProgram, withRounds } from './bare-program.js';
 import { CALLS, type Plan } from './plan.js';
 import { BenchError, timeSession, timeToEnd } from './process.js';
-import { type Guest, type Simulator, teachingKernel } from './simulators.js';
+import { type Guest, rvemuSession, type Simulator, teachingKernel } from './simulators.js';
 import { geometricMean, inTurn, median } from './statistics.js';
 
 export type Unit = 's' | 'calls/s' | 'million/s' | 'MB' | 'times';
@@ -44,6 +44,7 @@ const GOAL = {
   harts: { most: 1.3, aim: 1.1 },
   memory: { most: 400, aim: 250 },
   interpreter: { least: 10 },
+  checker: { most: 2, aim: 1.5 },
 } as const;
 
 export class Measurements {
@@ -80,6 +81,7 @@ export class Measurements {
         measure: () => this.calls({ ...guest, disk: teachingKernel.disk }),
       })),
       { title: '3 harts against 1', measure: () => this.harts({ ...guests[0], disk: teachingKernel.disk }) },
+      ...guests.map((guest) => ({ title: `checker, ${guest.name}`, measure: () => this.checker(guest) })),
       { title: 'interpreter', measure: () => this.interpreter() },
       { title: 'memory', measure: () => Promise.resolve(this.memory()) },
     ];
@@ -175,6 +177,24 @@ export class Measurements {
       });
     }
     return rows;
+  }
+
+  /** What the checker costs, in processor time: other work on the host disturbs that least. */
+  private async checker(guest: Guest): Promise<Row[]> {
+    const commands = this.plan.checked[guest === teachingKernel ? 'teachingKernel' : 'xv6'];
+    const disk = join(this.folder, 'fs.img');
+    const run = (checks: boolean) => async (): Promise<number> => {
+      this.progress(`${guest.name}, ${checks ? 'checked' : 'not checked'}: ${commands.join(', ')}`);
+      copyFileSync(guest.disk, disk);
+      const command = rvemuSession({ ...guest, disk }, 1, commands, checks ? 'check' : 'boot');
+      const { processorSeconds } = await timeSession(command, commands, true, USERTESTS_TIMEOUT_SECONDS);
+      if (processorSeconds === undefined) throw new BenchError('this host has no /proc to read it from');
+      return processorSeconds;
+    };
+    const [plain, checked] = (await inTurn(this.plan.runs, [run(false), run(true)])).map(median);
+    const ratio = checked / plain;
+    const work = `processor time under check, ${guest.name}: ${commands.join(', ').replaceAll('usertests ', '')}`;
+    return [{ work, unit: 'times', rvemu: ratio, judged: ratio, goal: GOAL.checker }];
   }
 
   private memory(): Row[] {

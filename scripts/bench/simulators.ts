@@ -28,16 +28,24 @@ export interface Simulator {
   bare(elf: string): CommandLine;
 }
 
+/** A run of `rvemu boot`, or of `rvemu check`. */
+export const rvemuSession = (
+  { kernel, disk }: Guest,
+  harts: number,
+  commands: readonly string[],
+  how: 'boot' | 'check',
+): CommandLine => ({
+  program: process.execPath,
+  arguments: [
+    ...[RVEMU, how, kernel, '--disk', disk, '--smp', String(harts), '--memory', '128M'],
+    ...commands.flatMap((command) => ['--run', command]),
+  ],
+});
+
 const rvemu: Simulator = {
   name: 'rvemu',
   typesItself: true,
-  boot: ({ kernel, disk }, harts, commands) => ({
-    program: process.execPath,
-    arguments: [
-      ...[RVEMU, 'boot', kernel, '--disk', disk, '--smp', String(harts), '--memory', '128M'],
-      ...commands.flatMap((command) => ['--run', command]),
-    ],
-  }),
+  boot: (guest, harts, commands) => rvemuSession(guest, harts, commands, 'boot'),
   bare: (elf) => ({ program: process.execPath, arguments: [RVEMU, 'boot', elf, '--smp', '1'] }),
 };
 

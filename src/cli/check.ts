@@ -13,6 +13,7 @@ import { isRule, type RuleId, RULES } from '../xv6/rules.js';
 import { bootFiles, type BootOptions, type Spectator } from './boot.js';
 import type { CheckedRun, CheckReport, FORMATS } from './check-formats.js';
 import { TextReport } from './check-text.js';
+import { noSuchRule } from './explain.js';
 import { findGuestFiles } from './guest-files.js';
 import { readInputFile, unusableFile } from './input-file.js';
 import { say } from './messages.js';
@@ -73,8 +74,7 @@ function record(recorder: Recorder, path: string, { seed, exitCode }: CheckedRun
 /** Which rules are reported. Throws BadInputError for a name that no rule has. */
 function ruleFilter({ rules, ignore = [] }: CheckOptions): (rule: RuleId) => boolean {
   const unknown = [...(rules ?? []), ...ignore].find((name) => !isRule(name));
-  if (unknown !== undefined)
-    throw new BadInputError(`there is no rule ${unknown}; "rvemu explain" lists them`);
+  if (unknown !== undefined) throw noSuchRule(unknown);
   return (rule) => (rules === undefined || rules.includes(rule)) && !ignore.includes(rule);
 }
 

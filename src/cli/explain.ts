@@ -1,4 +1,5 @@
 /** `rvemu explain`: the rules of the checker, in a line each, or one of them on a page. */
+import { closest } from 'fastest-levenshtein';
 import { BadInputError } from '../machine/errors.js';
 import { isRule, RULES, type Rule } from '../xv6/rules.js';
 
@@ -7,7 +8,7 @@ const WIDTH = 80;
 /** All rules, or the page of one. Throws BadInputError for a name that no rule has. */
 export function explain(name: string | undefined): string {
   if (name === undefined) return listRules();
-  if (!isRule(name)) throw new BadInputError(`there is no rule ${name}; "rvemu explain" lists them`);
+  if (!isRule(name)) throw noSuchRule(name);
   const { severity, law, reason, causes, advice }: Rule = RULES[name];
   const items = causes.map((cause) => wrap(cause, '  - ', '    '));
   const parts = [
@@ -19,6 +20,12 @@ export function explain(name: string | undefined): string {
   ];
   return parts.join('\n\n') + '\n';
 }
+
+/** What to say of a name that no rule has. */
+export const noSuchRule = (name: string): BadInputError =>
+  new BadInputError(
+    `there is no rule ${name}; the nearest is ${closest(name, Object.keys(RULES))}, and "rvemu explain" lists all`,
+  );
 
 function listRules(): string {
   const entries = Object.entries(RULES);

@@ -1,4 +1,5 @@
 /** kmalloc and kmfree, where a kernel has them. */
+import { registerOf } from '../machine/as-numbers.js';
 import type { Hart } from '../rv64/hart.js';
 import type { Checks } from './checks.js';
 import type { FrameRules } from './frame-rules.js';
@@ -7,6 +8,8 @@ import { type Block, Blocks, LARGEST_BLOCK } from './model/blocks.js';
 import { hex } from './model/errors.js';
 import { roundDown } from './model/memory.js';
 import type { Call } from './probes.js';
+
+const ARGUMENT_0 = 10;
 
 export class BlockRules {
   private readonly blocks = new Blocks();
@@ -42,7 +45,7 @@ export class BlockRules {
         if (call.arguments[0] !== 0) this.checkLock(call, hart);
       },
     });
-    probes.on('acquire', { enter: (call) => this.noteLock(call) });
+    probes.onEntry('acquire', (hart) => this.noteLock(hart));
     probes.on('kfree', { enter: (call) => this.forgetFrame(call.arguments[0]) });
     probes.on('panic', { enter: (call, hart) => this.beforePanic(call, hart) });
   }
@@ -52,9 +55,11 @@ export class BlockRules {
     call.note = this.checks.locksHeld(hart);
   }
 
-  private noteLock({ caller, arguments: [lock] }: Call): void {
-    if (this.underWay === 0 || (caller?.role !== 'kmalloc' && caller?.role !== 'kmfree')) return;
-    (caller.note as number[]).push(lock);
+  private noteLock(hart: Hart): void {
+    if (this.underWay === 0) return;
+    const call = this.checks.probes.current(hart);
+    if (call?.role !== 'kmalloc' && call?.role !== 'kmfree') return;
+    (call.note as number[]).push(registerOf(hart, ARGUMENT_0));
   }
 
   private checkLock(call: Call, hart: Hart): void {

@@ -3,6 +3,7 @@
  * kernel keeps one list, and keeps it as a stack, the model's stack says which frame comes next; a kernel that does
  * otherwise (lists per CPU, a buddy allocator) is held to the rest.
  */
+import { registerOf } from '../machine/as-numbers.js';
 import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
@@ -23,6 +24,8 @@ const enum Frame {
   Free,
   Allocated,
 }
+
+const ARGUMENT_0 = 10;
 
 /** Eight bytes of junk, as Guest.isFilled compares them. */
 const [FREE_FILL] = new Float64Array(new Uint8Array(8).fill(FREE_JUNK).buffer);
@@ -70,8 +73,8 @@ export class FrameRules {
     // Listened to so that it is known when they are under way.
     for (const role of ['freeRange', 'allocatorInit', 'checkFreeList'] as const)
       probes.on(role, { leave: () => {} });
-    probes.on('acquire', { enter: (call) => this.noteLock(call) });
-    probes.on('release', { enter: (call, hart) => this.beforeRelease(call, hart) });
+    probes.onEntry('acquire', (hart) => this.noteLock(hart));
+    probes.onEntry('release', (hart) => this.beforeRelease(hart));
   }
 
   isFree(frame: number): boolean {
@@ -119,27 +122,28 @@ export class FrameRules {
     this.underWay++;
   }
 
-  private noteLock(call: Call): void {
+  private noteLock(hart: Hart): void {
     this.locksSeen = true;
-    const caller = this.allocationAround(call);
-    if (caller) (caller.note as Progress).locks.push(call.arguments[0]);
+    const caller = this.allocationOn(hart);
+    if (caller) (caller.note as Progress).locks.push(registerOf(hart, ARGUMENT_0));
   }
 
-  /** The call of kalloc or kfree that another call was made in. Most are made in none. */
-  private allocationAround({ caller }: Call): Call | undefined {
-    if (this.underWay === 0 || caller === undefined) return undefined;
-    return caller.role === 'kalloc' || caller.role === 'kfree' ? caller : undefined;
+  /** The call of kalloc or kfree that a hart is in. Mostly it is in none. */
+  private allocationOn(hart: Hart): Call | undefined {
+    if (this.underWay === 0) return undefined;
+    const call = this.checks.probes.current(hart);
+    return call?.role === 'kalloc' || call?.role === 'kfree' ? call : undefined;
   }
 
   /** The order in which frames come and go is that in which the allocator's lock is held. */
-  private beforeRelease(call: Call, hart: Hart): void {
-    const caller = this.allocationAround(call);
+  private beforeRelease(hart: Hart): void {
+    const caller = this.allocationOn(hart);
     if (caller === undefined) return;
     const progress = caller.note as Progress;
     if (progress.done) return;
     if (caller.role === 'kfree') {
       if (this.list.beginsWith(progress.frame)) this.takeBack(caller, hart, true);
-    } else if (this.list.isGuardedBy(call.arguments[0])) this.foresee(progress, hart);
+    } else if (this.list.isGuardedBy(registerOf(hart, ARGUMENT_0))) this.foresee(progress, hart);
   }
 
   // ---- kalloc -------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ export class FreedMappingRules {
     const { reporter, tables } = this.checks;
     const due = this.stillMapped.filter(isDue);
     if (due.length === 0) return;
-    this.stillMapped = this.stillMapped.filter((each) => !due.includes(each));
+    this.stillMapped = this.stillMapped.filter((each) => !isDue(each));
     tables.update();
     for (const { frame, mappings } of due) {
       const left = mappings.find((mapping) => tables.mappingAt(mapping.at) === mapping);

@@ -114,6 +114,11 @@ export class Guest implements ReadableMemory {
     return this.processes?.addressOn(hart);
   }
 
+  /** Address of a hart's own structure; undefined in a kernel whose processes were not found. */
+  cpuAddress(hart: Hart): number | undefined {
+    return this.processes?.cpuOf(hart);
+  }
+
   get processBytes(): number {
     return this.processes?.bytes ?? 0;
   }
@@ -146,8 +151,12 @@ class ProcessTable {
     return new ProcessTable(guest, cpusAt, Number(cpus.size) / CPUS, start, size / 64);
   }
 
+  cpuOf(hart: Hart): number {
+    return this.cpus + hart.index * this.cpuBytes;
+  }
+
   addressOn(hart: Hart): number | undefined {
-    const process = this.guest.word(this.cpus + hart.index * this.cpuBytes);
+    const process = this.guest.word(this.cpuOf(hart));
     const offset = process - this.start;
     return offset >= 0 && offset < 64 * this.bytes && offset % this.bytes === 0 ? process : undefined;
   }

@@ -1,17 +1,25 @@
 /** Spinlocks: in which order they are taken, and where they must not be held. Locks of one name are one class. */
+import { registerOf } from '../machine/as-numbers.js';
+import { RAM_BASE } from '../machine/memory-map.js';
 import type { Hart } from '../rv64/hart.js';
 import type { Checks } from './checks.js';
 import type { Event } from './finding.js';
 import { hex } from './model/errors.js';
-import type { Call } from './probes.js';
 
 /** Offset of the pointer to its name in a lock of this family of kernels: after the word that says it is taken. */
 const NAME_OFFSET = 8;
 const MAXIMUM_NAME = 32;
+/** Where a lock may have a pointer to its holder: after the name, whatever a lab has put in between. */
+const HOLDER_OFFSETS = [16, 24, 32, 40, 48];
+
+/** A power of two. */
+const KNOWN_PAIRS = 4096;
+
+const RETURN_ADDRESS = 1;
+const ARGUMENT_0 = 10;
 
 interface Held {
   readonly lock: number;
-  readonly name: string;
   /** Where acquire was called from. */
   readonly from: number;
 }
@@ -28,39 +36,69 @@ export class LockRules {
   /** By where they lie, from RAM's beginning. */
   private readonly names = new Map<number, string>();
 
+  private readonly knownPairs = new Float64Array(KNOWN_PAIRS);
+  private readonly imageEnd: number;
+  /** Where a lock of this kernel says which hart has it; undefined until that is known, and where none does. */
+  private holderOffset: number | undefined;
+
   constructor(private readonly checks: Checks) {
     const { probes, guest } = checks;
     this.held = guest.machine.harts.map(() => []);
-    // Not before acquire returns: an interrupt may still come in before it turns them off.
-    probes.on('acquire', { leave: (call, hart) => this.afterAcquire(call, hart) });
-    probes.on('release', { enter: (call, hart) => this.beforeRelease(call, hart) });
+    this.imageEnd = guest.address('end') ?? 0;
+    probes.onEntry('acquire', (hart) => this.beforeAcquire(hart));
+    probes.onEntry('release', (hart) => this.beforeRelease(hart));
     probes.on('contextSwitch', { enter: (_, hart) => this.beforeSwitch(hart) });
     probes.on('userReturn', { enter: (_, hart) => this.beforeUser(hart) });
   }
 
   locksHeld(hart: Hart): number[] {
-    return this.held[hart.index].map(({ lock }) => lock);
+    return this.heldBy(hart).map(({ lock }) => lock);
   }
 
-  private afterAcquire(call: Call, hart: Hart): void {
-    const [lock] = call.arguments;
+  private beforeAcquire(hart: Hart): void {
+    const lock = registerOf(hart, ARGUMENT_0);
     const held = this.held[hart.index];
-    const name = this.nameOf(lock);
-    for (const outer of held) {
-      if (outer.name !== name) this.noteOrder(outer, name, hart);
+    for (let index = 0; index < held.length; index++) {
+      if (this.isKnown(held[index].lock, lock)) continue;
+      this.noteOrders(lock, hart);
+      break;
     }
-    held.push({ lock, name, from: call.returnAddress });
+    this.held[hart.index].push({ lock, from: registerOf(hart, RETURN_ADDRESS) });
   }
 
-  private beforeRelease(call: Call, hart: Hart): void {
+  private beforeRelease(hart: Hart): void {
     const held = this.held[hart.index];
-    const [lock] = call.arguments;
+    const lock = registerOf(hart, ARGUMENT_0);
+    this.holderOffset ??= this.findHolder(lock, hart);
     for (let index = held.length - 1; index >= 0; index--) {
       if (held[index].lock !== lock) continue;
       if (index === held.length - 1) held.pop();
       else held.splice(index, 1);
       return;
     }
+  }
+
+  /** A lock that is about to be released says who has it by the address of that hart's struct cpu. */
+  private findHolder(lock: number, hart: Hart): number | undefined {
+    const { guest } = this.checks;
+    const cpu = guest.cpuAddress(hart);
+    return HOLDER_OFFSETS.find(
+      (offset) => guest.isRam(lock + offset, 8) && guest.word(lock + offset) === cpu,
+    );
+  }
+
+  /**
+   * The locks that a hart has. Not all that it began to acquire: an interrupt may come in before acquire turns them off,
+   * and the process go on elsewhere.
+   */
+  private heldBy(hart: Hart): readonly Held[] {
+    const { holderOffset } = this;
+    const { guest } = this.checks;
+    if (holderOffset === undefined || this.held[hart.index].length === 0) return this.held[hart.index];
+    const cpu = guest.cpuAddress(hart);
+    return (this.held[hart.index] = this.held[hart.index].filter(
+      ({ lock }) => guest.word(lock + holderOffset) === cpu,
+    ));
   }
 
   nameOf(lock: number): string {
@@ -80,49 +118,73 @@ export class LockRules {
    * Only two orders of the same two classes are compared. A longer cycle is no proof where many locks share a name: of
    * two processes' locks in it, one may belong to a process that is just being made.
    */
-  private noteOrder(outer: Held, inner: string, hart: Hart): void {
-    const known = this.edges.get(outer.name) ?? [];
+  private noteOrders(lock: number, hart: Hart): void {
+    const inner = this.nameOf(lock);
+    for (const outer of this.heldBy(hart)) {
+      const name = this.nameOf(outer.lock);
+      if (name !== inner) this.noteOrder(name, outer.from, inner, hart);
+      this.knownPairs[this.slotOf(outer.lock, lock)] = pairOf(outer.lock, lock);
+    }
+  }
+
+  /** Whether the order of two locks is one of those noted last. Most are taken in the same order again and again. */
+  private isKnown(outer: number, inner: number): boolean {
+    // Locks beyond the kernel's own data come and go with the frames they lie in, and so may their names.
+    if (outer >= this.imageEnd || inner >= this.imageEnd) return false;
+    return this.knownPairs[this.slotOf(outer, inner)] === pairOf(outer, inner);
+  }
+
+  private slotOf(outer: number, inner: number): number {
+    return ((outer >>> 3) * 31 + (inner >>> 3)) & (KNOWN_PAIRS - 1);
+  }
+
+  private noteOrder(outer: string, from: number, inner: string, hart: Hart): void {
+    const known = this.edges.get(outer) ?? [];
     if (known.some((edge) => edge.to === inner)) return;
     const { reporter } = this.checks;
-    const event = reporter.eventOf(hart, false);
-    this.edges.set(outer.name, [...known, { to: inner, event }]);
-    const reverse = this.edges.get(inner)?.find((edge) => edge.to === outer.name);
+    const event = reporter.eventOf(hart, true);
+    this.edges.set(outer, [...known, { to: inner, event }]);
+    const reverse = this.edges.get(inner)?.find((edge) => edge.to === outer);
     if (reverse === undefined) return;
-    const message = `lock "${inner}" is taken while "${outer.name}" is held; elsewhere they are taken in the other order`;
-    reporter.report('lock-order', hart, false, message, {
+    const message = `lock "${inner}" is taken while "${outer}" is held; elsewhere they are taken in the other order`;
+    reporter.report('lock-order', hart, true, message, {
       history: [
-        { what: `"${outer.name}" taken`, event: { ...event, stack: [outer.from] } },
-        { what: `"${outer.name}" taken while "${inner}" was held`, event: reverse.event },
+        { what: `"${outer}" taken`, event: { ...event, stack: [from] } },
+        { what: `"${outer}" taken while "${inner}" was held`, event: reverse.event },
       ],
     });
   }
 
   /** One lock is held across a switch: the process's own, which the other side releases. */
   private beforeSwitch(hart: Hart): void {
-    const held = this.held[hart.index];
+    const held = this.heldBy(hart);
     if (held.length > 1)
       this.report('lock-across-switch', hart, held, 'the hart switches to another process');
   }
 
   private beforeUser(hart: Hart): void {
-    const held = this.held[hart.index];
+    const held = this.heldBy(hart);
     if (held.length > 0) this.report('lock-held-in-user', hart, held, 'the kernel returns to user mode');
   }
 
   private report(
     rule: 'lock-across-switch' | 'lock-held-in-user',
     hart: Hart,
-    held: Held[],
+    held: readonly Held[],
     what: string,
   ): void {
     const { reporter } = this.checks;
     const event = reporter.eventOf(hart, true);
-    const names = held.map((each) => `"${each.name}"`).join(' and ');
+    const names = held.map((each) => `"${this.nameOf(each.lock)}"`).join(' and ');
     reporter.report(rule, hart, true, `${what} while it holds ${names}`, {
       history: held.map((each) => ({
-        what: `"${each.name}" taken`,
+        what: `"${this.nameOf(each.lock)}" taken`,
         event: { ...event, stack: [each.from] },
       })),
     });
   }
 }
+
+/** A number for two locks of a kernel of up to 16 MiB, another for any other two. */
+const pairOf = (outer: number, inner: number): number =>
+  ((outer - RAM_BASE) / 4) * 2 ** 22 + (inner - RAM_BASE) / 4;

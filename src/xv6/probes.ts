@@ -90,6 +90,7 @@ const PROCESS_STACKS = 2 ** 32;
 
 export class Probes {
   private readonly listeners = new Map<Role, Listener[]>();
+  private readonly entryActions = new Map<Role, ((hart: Hart) => void)[]>();
   private readonly audiences = new Map<Role, Audience>();
   /** Distances from RAM's beginning of the places that calls return to. */
   private readonly returnsSeen = new Set<number>();
@@ -105,6 +106,13 @@ export class Probes {
     else this.listeners.set(role, [listener]);
   }
 
+  /** Hears only of the hart that begins a call, which costs much less: for what is called all the time. */
+  onEntry(role: Role, action: (hart: Hart) => void): void {
+    const known = this.entryActions.get(role);
+    if (known) known.push(action);
+    else this.entryActions.set(role, [action]);
+  }
+
   /** Sets the probes for every role that someone listens to; returns those that this kernel has no function for. */
   attach(): Role[] {
     const missing: Role[] = [];
@@ -118,6 +126,11 @@ export class Probes {
         this.probe(entry, (hart) => this.enter(audience, hart));
         if (audience.leave.length > 0) awaited.add(entry);
       }
+    }
+    for (const [role, actions] of this.entryActions) {
+      const entries = this.entriesOf(role);
+      if (entries.length === 0) missing.push(role);
+      for (const entry of entries) actions.forEach((action) => this.probe(entry, action));
     }
     this.watchReturnsFrom(awaited);
     return missing;
