@@ -63,6 +63,7 @@ class Adapter extends BreakpointSession {
       supportsConfigurationDoneRequest: true,
       supportsFunctionBreakpoints: true,
       supportsConditionalBreakpoints: true,
+      supportsDataBreakpoints: true,
       supportsInstructionBreakpoints: true,
       supportsStepBack: true,
       supportsSteppingGranularity: true,

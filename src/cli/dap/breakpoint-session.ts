@@ -4,10 +4,20 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { CodeAddress } from '../../debug/dap/code.js';
 import { conditionOf } from '../../debug/dap/condition.js';
 import { type Point, type PointKind, Points } from '../../debug/dap/points.js';
+import type { WatchKind } from '../../debug/watchpoints.js';
+import { hex } from '../../machine/hex.js';
 import type { Debuggee } from './debuggee.js';
 import { LookingSession } from './looking-session.js';
 
 export const PANIC_FILTER = { filter: 'panic', label: 'Kernel panics', default: true };
+
+const WATCH_KINDS: Readonly<Record<DebugProtocol.DataBreakpointAccessType, WatchKind>> = {
+  write: 'write',
+  read: 'read',
+  readWrite: 'access',
+};
+
+const ACCESS_TYPES = Object.keys(WATCH_KINDS) as DebugProtocol.DataBreakpointAccessType[];
 
 export abstract class BreakpointSession extends LookingSession {
   protected points!: Points;
@@ -68,6 +78,47 @@ export abstract class BreakpointSession extends LookingSession {
     this.answer(response, () => {
       this.setPanicPoint(filters.includes(PANIC_FILTER.filter));
       return undefined;
+    });
+  }
+
+  protected override dataBreakpointInfoRequest(
+    response: DebugProtocol.DataBreakpointInfoResponse,
+    { variablesReference, name, frameId }: DebugProtocol.DataBreakpointInfoArguments,
+  ): void {
+    this.answer(response, () => {
+      const value = this.valueNamed(name, variablesReference, frameId);
+      const bytes = value?.bytes?.length ?? 0;
+      if (value?.address === undefined || bytes === 0)
+        return { dataId: null, description: `${name} is not in memory, where alone changes are seen` };
+      const dataId = `${hex(value.address)} ${bytes}`;
+      return {
+        dataId,
+        description: `${name} at ${dataId} bytes`,
+        accessTypes: ACCESS_TYPES,
+      };
+    });
+  }
+
+  protected override setDataBreakpointsRequest(
+    response: DebugProtocol.SetDataBreakpointsResponse,
+    { breakpoints }: DebugProtocol.SetDataBreakpointsArguments,
+  ): void {
+    this.answer(response, () => {
+      const { watchpoints } = this.guest.target;
+      watchpoints.clear();
+      return {
+        breakpoints: breakpoints.map(({ dataId, accessType = 'write' }) => {
+          const [, address, length] = /^(0x[0-9a-f]+) (\d+)$/.exec(dataId) ?? [];
+          if (address === undefined) throw new RangeError(`"${dataId}" names no data`);
+          const watchpoint = {
+            kind: WATCH_KINDS[accessType],
+            address: BigInt(address),
+            length: Number(length),
+          };
+          const verified = watchpoints.add(watchpoint, this.hart);
+          return { id: ++this.lastPoint, verified, ...(!verified && { message: 'not all of it is memory' }) };
+        }),
+      };
     });
   }
 

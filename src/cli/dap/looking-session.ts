@@ -205,6 +205,17 @@ export abstract class LookingSession extends DebugSession {
     });
   }
 
+  /** A value that is listed under a reference, or that an expression names in a frame. */
+  protected valueNamed(
+    name: string,
+    reference: number | undefined,
+    frame: number | undefined,
+  ): TypedValue | undefined {
+    const shown = reference === undefined ? undefined : this.shown.get(reference);
+    if (shown) return shown.list().find((value) => value.name === name);
+    return this.locals.named(this.hartOfFrame(frame), numberOfFrame(frame), name);
+  }
+
   private variableOf(hart: Hart, value: TypedValue): DebugProtocol.Variable {
     const list = (): TypedValue[] => this.locals.parts(hart, value);
     return {

@@ -86,6 +86,29 @@ it('a breakpoint holds where its condition does', async () => {
   await another.end();
 });
 
+it('a data breakpoint holds where a variable in memory is stored to', async () => {
+  const another = new Editor();
+  await another.start();
+  await another.untilStopped(() => another.begin({ harts: 1 }, ['sys_write']));
+  const before = await another.evaluate('ticks');
+  const { body } = await another.dataBreakpointInfoRequest({ name: 'ticks' });
+  expect(body).toMatchObject({
+    dataId: expect.stringMatching(/^0x8\w+ 4$/),
+    accessTypes: expect.arrayContaining(['write']),
+  });
+  const [{ verified }] = (
+    await another.setDataBreakpointsRequest({ breakpoints: [{ dataId: body.dataId! }] })
+  ).body.breakpoints;
+  expect(verified).toBe(true);
+  await another.breakAt();
+  const stopped = await another.untilStopped(() => another.continueRequest(thread));
+  expect(stopped.reason).toBe('data breakpoint');
+  expect(Number(await another.evaluate('ticks'))).toBe(Number(before) + 1);
+  const nowhere = (await another.dataBreakpointInfoRequest({ name: 'a0' })).body;
+  expect(nowhere).toEqual({ dataId: null, description: 'a0 is not in memory, where alone changes are seen' });
+  await another.end();
+});
+
 it('a variable cannot be written, which is said', async () => {
   const { locals, frameId } = await localsOf('walk');
   expect(locals).not.toEqual([]);
