@@ -1,4 +1,4 @@
-/** The requests of the Debug Adapter Protocol that set breakpoints: at lines, functions, instructions and panics. */
+/** The requests of the Debug Adapter Protocol that set breakpoints: at lines, functions, instructions, data and panics. */
 import { Source } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { CodeAddress } from '../../debug/dap/code.js';
