@@ -46,6 +46,8 @@ export async function check(
   if (options.seeds && !options.run && !options.expect) {
     throw new BadInputError('--seeds needs --run or --expect: each run has to end by itself');
   }
+  // Before a run that may be long, and for nothing.
+  if (options.output !== undefined) writeReport(options.output, '', 'a');
   const [first, last] = options.seeds ?? [options.seed ?? 0, options.seed ?? 0];
   const runs: CheckedRun[] = [];
   const files = findGuestFiles({ ...options, kernel });
@@ -163,10 +165,14 @@ async function write(report: CheckReport, options: CheckOptions): Promise<void> 
       ? asText(report, places, toFile)
       : (await import('./check-formats.js')).FORMATS[options.format](report, places);
   if (!toFile) return void (options.format === 'text' ? process.stderr : process.stdout).write(text);
+  writeReport(options.output!, text);
+}
+
+function writeReport(path: string, text: string, how: 'w' | 'a' = 'w'): void {
   try {
-    writeFileSync(options.output!, text);
+    writeFileSync(path, text, { flag: how });
   } catch (error) {
-    throw unusableFile('report', options.output!, error);
+    throw unusableFile('report', path, error);
   }
 }
 
