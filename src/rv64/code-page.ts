@@ -27,9 +27,6 @@ export class CodePage {
   readonly heat = new Uint8Array(SLOTS);
   entryMap = 0;
 
-  /** How many stores to the page have been announced that touched none of its instructions. */
-  strays = 0;
-
   /**
    * @param frame of RAM; -1 for a page that is none
    * @param probes the page's, by slot

@@ -20,8 +20,8 @@ const LOADS_WATCHED = 16;
 const UNTOUCHED = 32;
 
 /**
- * So many stores next to a page's instructions are announced. Then the page is taken for one that is put to another use
- * (a kernel fills what it frees), and what was decoded is dropped.
+ * So many stores to a frame are looked at that change nothing which something depends on. Then the frame is taken for one
+ * that is put to another use (a kernel fills what it frees, and clears tables), and all that was derived from it is dropped.
  */
 const MOST_STRAYS = 32;
 
@@ -30,6 +30,8 @@ export type AccessWatcher = (ramOffset: number, bytes: number) => void;
 
 export class Frames {
   private readonly flags: Uint8Array;
+  /** How many stores to each frame have been looked at in vain. */
+  private readonly strays: Uint8Array;
   private readonly code: (CodePage | undefined)[];
   /** Probes by frame and slot. */
   private readonly probes = new Map<number, Map<number, Probe>>();
@@ -59,6 +61,7 @@ export class Frames {
     const count = state.ramBytes / 4096;
     this.count = count;
     this.flags = new Uint8Array(count);
+    this.strays = new Uint8Array(count);
     this.code = new Array<CodePage | undefined>(count).fill(undefined);
     this.watchers = new Array<AccessWatcher | undefined>(count).fill(undefined);
     this.loadWatchers = new Array<AccessWatcher | undefined>(count).fill(undefined);
@@ -84,7 +87,8 @@ export class Frames {
     const flags = this.flags[frame];
     if (flags & (WATCHED | LOADS_WATCHED | UNTOUCHED | REMEMBERED)) return true;
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) return true;
-    return (flags & CODE) !== 0 && this.dropsCode(this.code[frame]!, ramOffset, bytes);
+    if (flags & CODE && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes)) return true;
+    return ++this.strays[frame] > MOST_STRAYS;
   }
 
   /** Announces a store of `bytes` bytes (within one frame) at an offset in RAM. */
@@ -94,11 +98,14 @@ export class Frames {
     if (flags === 0) return;
     this.touch(frame);
     if (flags & REMEMBERED) this.announceRemembered(frame, ramOffset, bytes);
-    if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) {
+    const isGivenUp = this.strays[frame] > MOST_STRAYS;
+    if (flags & TABLE && (isGivenUp || this.changesValidPte(ramOffset, bytes))) {
       this.flags[frame] &= ~TABLE;
       this.tlb.forgetTable(frame);
     }
-    if (flags & CODE && this.dropsCode(this.code[frame]!, ramOffset, bytes)) this.dropCode(frame);
+    const { code } = this;
+    if (flags & CODE && (isGivenUp || code[frame]!.isDecoded(ramOffset & 0xfff, bytes))) this.dropCode(frame);
+    if (isGivenUp) this.strays[frame] = 0;
     if (flags & WATCHED) this.watchers[frame]!(ramOffset, bytes);
   }
 
@@ -123,6 +130,7 @@ export class Frames {
     if (known) return known;
     const page = new CodePage(frame, this.probes.get(frame));
     this.code[frame] = page;
+    this.strays[frame] = 0;
     this.announce(frame, CODE);
     return page;
   }
@@ -160,7 +168,9 @@ export class Frames {
 
   /** Notes that a walk from `root` went through the table in a frame. */
   noteTable(frame: number, root: number, level: number, base: number): void {
-    if (this.tlb.noteTable(frame, root, level, base)) this.announce(frame, TABLE);
+    if (!this.tlb.noteTable(frame, root, level, base)) return;
+    this.strays[frame] = 0;
+    this.announce(frame, TABLE);
   }
 
   /** Has every store to the frame reported, until `unwatch`. A frame has one watcher at most. */
@@ -218,11 +228,6 @@ export class Frames {
   private announceRemembered(frame: number, ramOffset: number, bytes: number): void {
     const touchesCode = this.code[frame]?.isDecoded(ramOffset & 0xfff, bytes) ?? false;
     if (!this.onRememberedStore(ramOffset, bytes, touchesCode)) this.flags[frame] &= ~REMEMBERED;
-  }
-
-  /** Whether a store that is announced does away with a page's instructions. */
-  private dropsCode(page: CodePage, ramOffset: number, bytes: number): boolean {
-    return page.strays++ >= MOST_STRAYS || page.isDecoded(ramOffset & 0xfff, bytes);
   }
 
   private announce(frame: number, reason: number): void {

@@ -90,6 +90,46 @@ describe('statistics of a machine', () => {
     expect(machine.statistics().translator!.measured!.idiomInstructions).toBeGreaterThan(rounds * 3 * 3900);
   });
 
+  it('count few instructions outside of translated code where a page table is cleared that had nothing', () => {
+    const machine = bootProgram(
+      `
+      li s0, 0x80010000
+      li s3, 0x80011000
+      li t0, 0x200000cf
+      sd t0, 16(s0)
+      sd t0, 16(s3)
+      li s4, 8
+      slli s4, s4, 60
+      li t0, 0x80010
+      or s4, s4, t0
+      addi s5, s4, 1
+      csrw satp, s4
+      li t0, 0x1800
+      csrrc x0, mstatus, t0
+      li t0, 0x800
+      csrrs x0, mstatus, t0
+      la t0, round
+      csrw mepc, t0
+      mret
+    round:
+      csrw satp, s4
+      ld t0, 0(s0)
+      csrw satp, s5
+      addi s1, s0, 24
+    again:
+      sd zero, 0(s1)
+      andi t1, s1, 8
+      addi s1, s1, 8
+      bne s1, s3, again
+      j round
+      `,
+      { jit: { hotAfter: 2 } },
+    );
+    machine.run(200_000);
+    const { instructions, translator } = machine.statistics();
+    expect(translator!.instructions).toBeGreaterThan(0.9 * instructions);
+  });
+
   it('tell the time in translated code from that for translating', () => {
     const { millis } = measure(LOOP).translator!.measured!;
     expect(millis.running).toBeGreaterThan(0);
