@@ -20,6 +20,8 @@ const ARGUMENT_0 = 10;
 
 interface Held {
   readonly lock: number;
+  /** Where its name lies, or else it itself. */
+  readonly kind: number;
   /** Where acquire was called from. */
   readonly from: number;
 }
@@ -57,13 +59,14 @@ export class LockRules {
 
   private beforeAcquire(hart: Hart): void {
     const lock = registerOf(hart, ARGUMENT_0);
+    const kind = this.kindOf(lock);
     const held = this.held[hart.index];
     for (let index = 0; index < held.length; index++) {
-      if (this.isKnown(held[index].lock, lock)) continue;
-      this.noteOrders(lock, hart);
+      if (this.isKnown(held[index].kind, kind)) continue;
+      this.noteOrders(lock, kind, hart);
       break;
     }
-    this.held[hart.index].push({ lock, from: registerOf(hart, RETURN_ADDRESS) });
+    this.held[hart.index].push({ lock, kind, from: registerOf(hart, RETURN_ADDRESS) });
   }
 
   private beforeRelease(hart: Hart): void {
@@ -101,11 +104,17 @@ export class LockRules {
     ));
   }
 
+  private kindOf(lock: number): number {
+    const { guest } = this.checks;
+    if (!guest.isRam(lock, NAME_OFFSET + 8)) return lock;
+    const pointer = guest.word(lock + NAME_OFFSET);
+    return guest.isRam(pointer) ? pointer : lock;
+  }
+
   nameOf(lock: number): string {
     const { guest } = this.checks;
-    if (!guest.isRam(lock, NAME_OFFSET + 8)) return hex(lock);
-    const pointer = guest.word(lock + NAME_OFFSET);
-    if (!guest.isRam(pointer)) return hex(lock);
+    const pointer = this.kindOf(lock);
+    if (pointer === lock) return hex(lock);
     let name = this.names.get(pointer - guest.ramStart);
     if (name === undefined) {
       name = guest.text(pointer, MAXIMUM_NAME) || hex(lock);
@@ -118,18 +127,18 @@ export class LockRules {
    * Only two orders of the same two classes are compared. A longer cycle is no proof where many locks share a name: of
    * two processes' locks in it, one may belong to a process that is just being made.
    */
-  private noteOrders(lock: number, hart: Hart): void {
+  private noteOrders(lock: number, kind: number, hart: Hart): void {
     const inner = this.nameOf(lock);
     for (const outer of this.heldBy(hart)) {
       const name = this.nameOf(outer.lock);
       if (name !== inner) this.noteOrder(name, outer.from, inner, hart);
-      this.knownPairs[this.slotOf(outer.lock, lock)] = pairOf(outer.lock, lock);
+      this.knownPairs[this.slotOf(outer.kind, kind)] = pairOf(outer.kind, kind);
     }
   }
 
-  /** Whether the order of two locks is one of those noted last. Most are taken in the same order again and again. */
+  /** Whether the order of two kinds is one of those noted last. Most are taken in the same order again and again. */
   private isKnown(outer: number, inner: number): boolean {
-    // Locks beyond the kernel's own data come and go with the frames they lie in, and so may their names.
+    // Names beyond the kernel's own data come and go with the frames they lie in.
     if (outer >= this.imageEnd || inner >= this.imageEnd) return false;
     return this.knownPairs[this.slotOf(outer, inner)] === pairOf(outer, inner);
   }
@@ -185,6 +194,5 @@ export class LockRules {
   }
 }
 
-/** A number for two locks of a kernel of up to 16 MiB, another for any other two. */
-const pairOf = (outer: number, inner: number): number =>
-  ((outer - RAM_BASE) / 4) * 2 ** 22 + (inner - RAM_BASE) / 4;
+/** A number for two kinds of a kernel of up to 16 MiB, another for any other two. */
+const pairOf = (outer: number, inner: number): number => (outer - RAM_BASE) * 2 ** 24 + (inner - RAM_BASE);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { codeCacheOf, loadBundle } from '../../src/cli/bundle.js';
+import { setUpEngine } from '../../src/cli/engine.js';
 
 let folder: string;
 let bundle: string;
@@ -28,6 +29,7 @@ const run = (...words: string[]): string =>
 const boot = (): string => run('boot', '--run', 'echo done');
 
 it('is built with code that this V8 takes', () => {
+  setUpEngine();
   expect(loadBundle(bundle).script.cachedDataRejected).toBe(false);
 });
 
