@@ -24,7 +24,8 @@ const LEAF = 0xe;
 const SPANS = Array.from({ length: LEVELS }, (_, level) => PAGE_BYTES * ENTRIES_PER_TABLE ** level);
 
 export class Backtracer {
-  private readonly ram: DataView;
+  /** All of RAM, once there was a backtrace: most runs take none, and have no use for most of RAM. */
+  private ram: DataView | undefined;
   /** The page of virtual memory that was read last in this backtrace, and where it lies; -1 for nowhere. */
   private page = -1;
   private frameOffset = -1;
@@ -34,10 +35,7 @@ export class Backtracer {
   /** Every stack that there ever was, by a hash: a guest comes to the same places again and again. */
   private readonly known = new Map<number, (readonly number[])[]>();
 
-  constructor(machine: Machine) {
-    const ram = machine.readMemory(BigInt(RAM_BASE), machine.board.memoryBytes)!;
-    this.ram = new DataView(ram.buffer, ram.byteOffset, ram.length);
-  }
+  constructor(private readonly machine: Machine) {}
 
   /**
    * The pc, then return addresses from the innermost call outwards. At a function's first instruction its frame does
@@ -100,22 +98,29 @@ export class Backtracer {
       this.frameOffset = this.translate(hart, this.page) - RAM_BASE;
     }
     const at = this.frameOffset + offset;
-    if (at < 0 || at + 8 > this.ram.byteLength) return 0;
-    return this.ram.getUint32(at, true) + this.ram.getUint32(at + 4, true) * 2 ** 32;
+    const ram = (this.ram ??= this.viewOfRam());
+    if (at < 0 || at + 8 > ram.byteLength) return 0;
+    return ram.getUint32(at, true) + ram.getUint32(at + 4, true) * 2 ** 32;
+  }
+
+  private viewOfRam(): DataView {
+    const ram = this.machine.readMemory(BigInt(RAM_BASE), this.machine.board.memoryBytes)!;
+    return new DataView(ram.buffer, ram.byteOffset, ram.length);
   }
 
   /** The physical address of a page; -1 where it is not mapped. */
   private translate(hart: Hart, page: number): number {
     const root = rootTableOf(hart);
     if (root === undefined) return page;
+    const ram = (this.ram ??= this.viewOfRam());
     let table = root;
     for (let level = LEVELS - 1; level >= 0; level--) {
       const span = SPANS[level];
       const at = table - RAM_BASE + ((page / span) & (ENTRIES_PER_TABLE - 1)) * PTE_BYTES;
-      if (at < 0 || at + PTE_BYTES > this.ram.byteLength) return -1;
-      const low = this.ram.getUint32(at, true);
+      if (at < 0 || at + PTE_BYTES > ram.byteLength) return -1;
+      const low = ram.getUint32(at, true);
       if ((low & VALID) === 0) return -1;
-      const frame = ((low >>> 10) + (this.ram.getUint32(at + 4, true) % 2 ** 22) * 2 ** 22) * PAGE_BYTES;
+      const frame = ((low >>> 10) + (ram.getUint32(at + 4, true) % 2 ** 22) * 2 ** 22) * PAGE_BYTES;
       if (low & LEAF) return frame + (page % span);
       table = frame;
     }

@@ -64,7 +64,9 @@ export class RamDma implements DmaMemory {
   read(address: bigint, length: number): Uint8Array | undefined {
     const offset = this.offsetOf(address, length);
     this.onTransfer(length);
-    return offset === undefined ? undefined : this.state.ram.subarray(offset, offset + length);
+    if (offset === undefined) return undefined;
+    this.frames.firstFills.settleRange(offset, length);
+    return this.state.ram.subarray(offset, offset + length);
   }
 
   write(address: bigint, bytes: Uint8Array): boolean {

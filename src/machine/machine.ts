@@ -280,6 +280,7 @@ export class Machine extends Watching {
   /** All of the machine's state, as plain data that survives structured cloning. Disk contents: see BlockStore.state. */
   save(): Snapshot {
     const { kernel, harts = 1, memoryBytes = DEFAULT_RAM_BYTES } = this.options;
+    this.frames.firstFills.settleRange(0, this.state.ramBytes);
     const ram = packRam(this.state.ram);
     return { version: SNAPSHOT_VERSION, kernel, harts, memoryBytes, ram, ...this.saveState() };
   }
@@ -360,6 +361,7 @@ export class Machine extends Watching {
     const tree = buildDeviceTree(this.board);
     const end = this.state.ramBytes - tree.length;
     const offset = end - (end % 8);
+    this.frames.firstFills.settleRange(offset, tree.length);
     this.state.ram.set(tree, offset);
     return BigInt(RAM_BASE + offset);
   }

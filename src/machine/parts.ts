@@ -7,7 +7,7 @@ import { Jit, type JitOptions } from '../rv64/jit/jit.js';
 import { State } from '../rv64/state.js';
 import { BoardBus, RamDma } from './board-bus.js';
 import { VirtualClock } from './clock.js';
-import { checkFits, loadInto, readElf } from './elf.js';
+import { checkFits, type ElfImage, loadInto, readElf } from './elf.js';
 import { BadInputError } from './errors.js';
 import { type Board, buildBoard, DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
 import { SymbolTable } from './symbols.js';
@@ -82,7 +82,7 @@ export abstract class Parts {
     this.dma = new RamDma(this.state, this.frames, (bytes) =>
       this.running?.stall(Math.floor(bytes / DMA_BYTES_PER_CYCLE)),
     );
-    loadInto(image, this.state.ram, RAM_BASE);
+    this.load(image);
   }
 
   /** Virtual time since reset: cycles of one hart, whether it works or waits. */
@@ -92,12 +92,22 @@ export abstract class Parts {
   readMemory(physicalAddress: bigint, length: number): Uint8Array | undefined {
     const offset = Number(physicalAddress) - RAM_BASE;
     if (offset < 0 || offset + length > this.state.ramBytes) return undefined;
+    this.frames.firstFills.settleRange(offset, length);
     return this.state.ram.subarray(offset, offset + length);
   }
 
   /** Stores bytes as a device would. False, and nothing stored, where they are not all in RAM. */
   writeMemory(physicalAddress: bigint, bytes: Uint8Array): boolean {
     return this.dma.write(physicalAddress, bytes);
+  }
+
+  private load(image: ElfImage): void {
+    loadInto(image, this.state.ram, RAM_BASE);
+    const { firstFills, count } = this.frames;
+    firstFills.declareFresh(0, count);
+    for (const { address, memoryBytes } of image.segments) {
+      firstFills.settleRange(Number(address) - RAM_BASE, memoryBytes);
+    }
   }
 
   private buildTranslator(): Jit | undefined {

@@ -6,6 +6,7 @@
 import { PTE_BYTES, PTE_V } from '../sv39/pte.js';
 import { Tlb } from '../sv39/tlb.js';
 import { CodePage, HOLD, type Probe } from './code-page.js';
+import { FirstFills } from './first-fills.js';
 import { HART_BYTES, MAX_HARTS, Offset, RAM_START, State, TLB_START } from './state.js';
 
 /** Why stores to a frame are announced; bits. */
@@ -41,6 +42,7 @@ export class Frames {
   /** Frames stored to since `takeStored`; undefined until that is first called. */
   private stored: number[] | undefined;
   readonly tlb: Tlb;
+  readonly firstFills: FirstFills;
   /** How many there are. */
   readonly count: number;
 
@@ -74,6 +76,7 @@ export class Frames {
       return false;
     };
     this.tlb = new Tlb(state.words, TLB_START, count, inUse, () => this.onChange());
+    this.firstFills = new FirstFills(state, this.tlb);
   }
 
   /** True when stores to the frame need not be announced. */
@@ -94,6 +97,7 @@ export class Frames {
   /** Announces a store of `bytes` bytes (within one frame) at an offset in RAM. */
   beforeStore(ramOffset: number, bytes: number): void {
     const frame = ramOffset >>> 12;
+    this.firstFills.settle(frame);
     const flags = this.flags[frame];
     if (flags === 0) return;
     this.touch(frame);
@@ -212,6 +216,7 @@ export class Frames {
 
   /** Drops everything that was derived from RAM, after RAM was replaced as a whole. */
   forgetAll(): void {
+    this.firstFills.forget();
     for (let frame = 0; frame < this.flags.length; frame++) {
       if (this.flags[frame] & TABLE) this.tlb.forgetTable(frame);
       if (this.flags[frame] & CODE) this.dropCode(frame);
@@ -231,6 +236,7 @@ export class Frames {
   }
 
   private announce(frame: number, reason: number): void {
+    this.firstFills.settle(frame);
     this.flags[frame] |= reason;
     this.tlb.dropWriters(frame);
   }

@@ -3,6 +3,7 @@
  * CSRs, TLBs and RAM. The interpreter sees it through typed arrays; translated code through loads and stores.
  *
  *     0             hart 0, hart 1, … hart 7, and a spare one for dry runs: HART_BYTES each
+ *     DESK_START    a spare page, see first-fills.ts
  *     TLB_START     TLB_CONTEXTS × TLB_CONTEXT_BYTES (see sv39/tlb.ts); derived from the rest, never saved
  *     RAM_START     guest RAM, a multiple of 4096 bytes
  *     then          tables of the translator (see jit/layout.ts); derived, never saved
@@ -14,6 +15,7 @@ export const MAX_HARTS = 8;
 export const SPARE_HART = MAX_HARTS;
 
 export const HART_BYTES = 4096;
+export const FRAME_BYTES = 4096;
 const WASM_PAGE = 65_536;
 
 /** Byte offsets inside a hart's block. */
@@ -71,8 +73,8 @@ export const Offset = {
   csr: 512,
 } as const;
 
-export const TLB_START =
-  (MAX_HARTS + 1) * HART_BYTES + (WASM_PAGE - (((MAX_HARTS + 1) * HART_BYTES) % WASM_PAGE));
+export const DESK_START = (MAX_HARTS + 1) * HART_BYTES;
+export const TLB_START = WASM_PAGE * Math.ceil((DESK_START + FRAME_BYTES) / WASM_PAGE);
 export const RAM_START = TLB_START + Math.ceil(TLB_BYTES / WASM_PAGE) * WASM_PAGE;
 
 /** A table index for every slot of a page of code, and of how many pages there can be such maps at a time. */

@@ -283,6 +283,7 @@ export class Translation {
   private fill(low: number, high: number, frame: number, access: Access): void {
     const context = this.words[access === 'execute' ? FETCH_TLB : DATA_TLB];
     if (this.strict) this.filled.add(context);
+    this.frames.firstFills.settle(frame);
     this.frames.tlb.fill(context, low, high, TAGS[access], RAM_START + frame * PAGE_BYTES, frame);
     if (access === 'execute') this.frames.onFetch?.((high >>> 0) * 2 ** 20 + (low >>> 12), frame);
   }
@@ -295,10 +296,9 @@ export class Translation {
    * that something depends on. In strict mode everything takes it.
    */
   quickly(low: number, high: number, access: Access, bytes: number): number {
-    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES || !this.pmp.allowsEverything || this.strict) return 0;
-    const page = this.pageQuickly(low, high, access, this.modeOf(access));
-    const frame = page - this.ramPage;
-    if (page < 0 || frame < 0 || frame >= this.frames.count) return 0;
+    if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES) return 0;
+    const frame = this.frameQuickly(low, high, access);
+    if (frame < 0) return 0;
     const offset = frame * PAGE_BYTES + (low & PAGE_OFFSET);
     if (access === 'read' && this.frames.watchesLoads(frame)) return 0;
     if (access === 'write' && !this.frames.isPlain(frame)) {
@@ -308,6 +308,33 @@ export class Translation {
       this.fill(low, high, frame, access);
     }
     return RAM_START + offset;
+  }
+
+  /**
+   * Fills bytes within a page from the address `high`:`low` on, which the TLB does not know; false where that takes stores,
+   * one by one.
+   */
+  fillQuickly(low: number, high: number, bytes: number, value: number): boolean {
+    const frame = this.frameQuickly(low, high, 'write');
+    if (frame < 0 || !this.frames.isPlain(frame)) return false;
+    this.quickFills++;
+    const { firstFills, tlb } = this.frames;
+    const desk = (low & PAGE_OFFSET) === 0 ? firstFills.fill(frame, bytes, value) : 0;
+    if (desk !== 0) tlb.fill(this.words[DATA_TLB], low, high, Tag.write, desk, frame);
+    else {
+      this.fill(low, high, frame, 'write');
+      const start = frame * PAGE_BYTES + (low & PAGE_OFFSET);
+      this.state.ram.fill(value, start, start + bytes);
+    }
+    return true;
+  }
+
+  /** The frame that an address lies in, or -1 where finding out takes the full way. */
+  private frameQuickly(low: number, high: number, access: Access): number {
+    if (!this.pmp.allowsEverything || this.strict) return -1;
+    const page = this.pageQuickly(low, high, access, this.modeOf(access));
+    const frame = page - this.ramPage;
+    return page < 0 || frame >= this.frames.count ? -1 : Math.max(frame, -1);
   }
 
   /** The physical page that an address lies in, or -1. */
@@ -330,8 +357,8 @@ export class Translation {
       const shift = 12 + 9 * level;
       const index = (level === 2 ? (high << 2) | (low >>> 30) : low >>> shift) & (ENTRIES_PER_TABLE - 1);
       const word = (RAM_START >>> 2) + frame * (PAGE_BYTES / 4) + index * (PTE_BYTES / 4);
-      const pte = words[word];
       frames.noteTable(frame, root, level, baseOf(low, high, level));
+      const pte = words[word];
       if (words[word + 1] !== 0) return -1;
       const page = pte >>> PPN_SHIFT;
       if ((pte & FLAGS) === POINTER) {
@@ -366,7 +393,9 @@ export class Translation {
     return offset >= 0 && offset + bytes <= this.state.ramBytes;
   }
 
+  /** Offset in the memory of RAM at a physical address. */
   protected hostOf(physical: number): number {
+    this.frames.firstFills.settle(this.frameOf(physical));
     return physical - this.bus.ramBase + RAM_START;
   }
 

@@ -97,8 +97,6 @@ export class Tlb {
       root: 0,
       filled: [],
     }));
-    // Of an entry that is empty, only the tags matter.
-    words.fill(EMPTY, start >>> 2, (start + TLB_BYTES) >>> 2);
   }
 
   /** The contexts for a PMP setting. */
@@ -240,6 +238,11 @@ export class Tlb {
       const context = this.contexts[this.nextVictim];
       this.nextVictim = (this.nextVictim + 1) % CONTEXTS;
       if (this.inUse(context.offset)) continue;
+      // The host gives memory only to contexts that are used. Of an entry that is empty, only the tags matter.
+      if (context.siblings === undefined) {
+        const first = context.offset >>> 2;
+        this.words.fill(EMPTY, first, first + TLB_CONTEXT_BYTES / 4);
+      }
       this.empty(context);
       context.siblings?.delete(context.regime);
       return context;

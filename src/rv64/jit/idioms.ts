@@ -11,14 +11,17 @@ import type { Compiled } from '../decode-and-run.js';
 import { immI, immS, rd, rs1, rs2 } from '../fields.js';
 import type { InstructionEmitter } from './instruction-emitter.js';
 import { ADDEND_OFFSET, count, Local, tlbEntry } from './layout.js';
+import { importIndex } from './support.js';
 import {
   access,
   block,
   branchIf,
+  call,
   type Code,
   getLocal,
   i32Const,
   i64Const,
+  ifThenElse,
   Memory,
   memoryCopy,
   memoryFill,
@@ -142,18 +145,49 @@ function encode(loop: Loop, emitter: InstructionEmitter): Code {
     [getLocal(Local.entry), rounds, Op.i32.ltS, Op.select, setLocal(Local.rounds)],
   ];
   const skipUnlessWorthwhile: Code = [rounds, i32Const(WORTHWHILE), Op.i32.ltS, skip];
-  /** Finds where a place is in the memory, and keeps the rounds within its page. */
-  const locate = ({ base, offset }: Place, tag: number, local: number): Code => [
+  /** Puts the address of a place in `address`, and keeps the rounds within its page. */
+  const address = ({ base, offset }: Place): Code => [
     [x(base), i64Const(offset), Op.i64.add, setLocal(Local.address)],
-    [tlbEntry(getLocal(Local.tlb), getLocal(Local.address)), teeLocal(Local.entry)],
-    access(Memory.i64Load, tag),
-    [getLocal(Local.address), i64Const(-4096), Op.i64.and, Op.i64.ne, skip],
-    [getLocal(Local.address), Op.wrap],
-    [getLocal(Local.entry), access(Memory.i32Load, ADDEND_OFFSET), Op.i32.add, setLocal(local)],
     atMost([
       [i32Const(4096), getLocal(Local.address), Op.wrap, i32Const(4095), Op.i32.and, Op.i32.sub],
       [i32Const(bytes), Op.i32.divU],
     ]),
+  ];
+  /** Whether the TLB does not know `address`; its entry is in `entry`. */
+  const isMiss = (tag: number): Code => [
+    [tlbEntry(getLocal(Local.tlb), getLocal(Local.address)), teeLocal(Local.entry)],
+    access(Memory.i64Load, tag),
+    [getLocal(Local.address), i64Const(-4096), Op.i64.and, Op.i64.ne],
+  ];
+  /** Where `address` is in the memory, by its entry. */
+  const host: Code = [
+    [getLocal(Local.address), Op.wrap],
+    [getLocal(Local.entry), access(Memory.i32Load, ADDEND_OFFSET), Op.i32.add],
+  ];
+  const locate = (place: Place, tag: number, local: number): Code => [
+    [address(place), isMiss(tag), skip, host, setLocal(local)],
+  ];
+  /** A copy; `value` becomes what was copied last. */
+  const copy = (source: Place & { readonly op: number }): Code => [
+    locate(to, WRITE_TAG, Local.destination),
+    locate(source, READ_TAG, Local.source),
+    skipUnlessWorthwhile,
+    // Where the destination begins inside the source, a copy in order repeats what it has just written.
+    [getLocal(Local.destination), getLocal(Local.source), Op.i32.sub, size, Op.i32.ltU, skip],
+    [getLocal(Local.destination), getLocal(Local.source), size, memoryCopy],
+    set(value, [
+      [getLocal(Local.destination), size, Op.i32.add, i32Const(bytes), Op.i32.sub],
+      access(source.op),
+    ]),
+  ];
+  const callFill: Code = [
+    [getLocal(Local.hart), getLocal(Local.address), Op.wrap],
+    [getLocal(Local.address), i64Const(32), Op.i64.shrU, Op.wrap],
+    [size, x(value), Op.wrap, call(importIndex('fill'))],
+  ];
+  const fill: Code = [
+    [address(to), skipUnlessWorthwhile, isMiss(WRITE_TAG)],
+    ifThenElse([callFill, Op.i32.eqz, branchIf(1)], [host, x(value), Op.wrap, size, memoryFill]),
   ];
   const distance: Code = [x(end), x(counter), Op.i64.sub];
   const step = steps.get(counter)!;
@@ -179,20 +213,7 @@ function encode(loop: Loop, emitter: InstructionEmitter): Code {
     [Op.wrap, i32Const(1), Op.i32.sub, setLocal(Local.rounds)],
     atMost([getLocal(Local.fuel), i32Const(length), Op.i32.divS, i32Const(1), Op.i32.sub]),
     skipUnlessWorthwhile,
-    locate(to, WRITE_TAG, Local.destination),
-    from ? locate(from, READ_TAG, Local.source) : [],
-    skipUnlessWorthwhile,
-    from
-      ? [
-          // Where the destination begins inside the source, a copy in order repeats what it has just written.
-          [getLocal(Local.destination), getLocal(Local.source), Op.i32.sub, size, Op.i32.ltU, skip],
-          [getLocal(Local.destination), getLocal(Local.source), size, memoryCopy],
-          set(value, [
-            [getLocal(Local.destination), size, Op.i32.add, i32Const(bytes), Op.i32.sub],
-            access(from.op),
-          ]),
-        ]
-      : [getLocal(Local.destination), x(value), Op.wrap, size, memoryFill],
+    from ? copy(from) : fill,
     ...[...steps].flatMap(([register, amount]) =>
       set(register, [[x(register), rounds, Op.extendU, i64Const(amount), Op.i64.mul, Op.i64.add]]),
     ),

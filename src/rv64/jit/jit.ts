@@ -90,7 +90,10 @@ export class Jit implements Translator {
         const { access, bytes } = unpackMiss(miss);
         return harts[hart / HART_BYTES].refill(low, high, access, bytes) ? 1 : 0;
       },
+      fill: (hart, low, high, bytes, value) =>
+        harts[hart / HART_BYTES].fillQuickly(low, high, bytes, value & 0xff) ? 1 : 0,
     });
+    harts[0].frames.firstFills.isFullOf = (...range) => this.support.isFullOf(...range) !== 0;
   }
 
   run(hart: number): void {
@@ -170,9 +173,9 @@ export class Jit implements Translator {
     const bytes = encodeRegions(regions, slots, this.entryMaps.tables);
     const { memory } = this.state;
     const { functions: table } = this.translations;
-    const { step, mulh, mulhsu, mulhu, refill } = this.support;
+    const { step, mulh, mulhsu, mulhu, refill, fill } = this.support;
     new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      env: { memory, table, step, mulh, mulhsu, mulhu, refill },
+      env: { memory, table, step, mulh, mulhsu, mulhu, refill, fill },
     });
     const share = (bytes.length * HOST_BYTES) / found.length;
     found.forEach(({ page, slot, region }, index) => {

@@ -12,6 +12,7 @@ import {
 } from './layout.js';
 import {
   access,
+  branchIf,
   call,
   type Code,
   encodeModule,
@@ -22,9 +23,11 @@ import {
   I64_TYPE,
   i32Const,
   i64Const,
+  loop,
   Memory,
   Op,
   setLocal,
+  teeLocal,
 } from './wasm.js';
 
 /** How a region goes on after a step: with the next instruction, through the hart's loop, or wherever pc is now. */
@@ -37,14 +40,18 @@ export type Interpret = (hart: number, row: number, word: number) => Step;
 const STEP_TYPE = 1;
 const PRODUCT_TYPE = 2;
 const REFILL_TYPE = 3;
-const ENTER_TYPE = 4;
-const INTERPRET_TYPE = 5;
+const FILL_TYPE = 4;
+const ENTER_TYPE = 5;
+const INTERPRET_TYPE = 6;
+const IS_FULL_TYPE = 7;
 const types: readonly FunctionType[] = [
   regionType,
   { parameters: [I32_TYPE, I32_TYPE, I64_TYPE, I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
   { parameters: [I64_TYPE, I64_TYPE], results: [I64_TYPE] },
   { parameters: [I32_TYPE, I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
+  { parameters: [I32_TYPE, I32_TYPE, I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
   { parameters: [I32_TYPE], results: [] },
+  { parameters: [I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
   { parameters: [I32_TYPE, I32_TYPE, I32_TYPE], results: [I32_TYPE] },
 ];
 
@@ -56,6 +63,7 @@ export const REGION_IMPORTS = [
   { name: 'mulhsu', type: PRODUCT_TYPE },
   { name: 'mulhu', type: PRODUCT_TYPE },
   { name: 'refill', type: REFILL_TYPE },
+  { name: 'fill', type: FILL_TYPE },
 ] as const;
 type RegionImport = (typeof REGION_IMPORTS)[number]['name'];
 export const importIndex = (name: RegionImport): number =>
@@ -63,6 +71,12 @@ export const importIndex = (name: RegionImport): number =>
 
 /** Has the TLB take in the address `high`:`low` for an access (see packMiss). 1 when it now knows it, else 0. */
 export type Refill = (hart: number, low: number, high: number, miss: number) => number;
+
+/**
+ * Fills bytes within a page from the address `high`:`low` on, which the TLB does not know, with the low byte of a value.
+ * 1 when that is done, 0 where it takes stores, one by one.
+ */
+export type Fill = (hart: number, low: number, high: number, bytes: number, value: number) => number;
 
 export interface Support extends WebAssembly.Exports {
   /** Executes translated code from a hart's pc on. */
@@ -73,20 +87,26 @@ export interface Support extends WebAssembly.Exports {
   mulhsu(a: bigint, b: bigint): bigint;
   mulhu(a: bigint, b: bigint): bigint;
   refill: Refill;
+  fill: Fill;
+  /** 1 where all bytes from `start` to `end` are `value`; there are a multiple of FULL_STEP. */
+  isFullOf(start: number, end: number, value: number): number;
 }
 
-/** Indices of the module's functions; the first two are imports. */
+/** Indices of the module's functions; the first three are imports. */
 const Index = {
   interpret: 0,
   refillTlb: 1,
-  leave: 2,
-  resume: 3,
-  enter: 4,
-  step: 5,
-  mulhu: 6,
-  mulh: 7,
-  mulhsu: 8,
-  refill: 9,
+  fillFrame: 2,
+  leave: 3,
+  resume: 4,
+  enter: 5,
+  step: 6,
+  mulhu: 7,
+  mulh: 8,
+  mulhsu: 9,
+  refill: 10,
+  fill: 11,
+  isFullOf: 12,
 } as const;
 
 /** What function 0 of the table does: pc is stored already. */
@@ -125,6 +145,25 @@ const refill: Code = [[getLocal(0), getLocal(1), getLocal(2), getLocal(3)], call
 const shiftRight32: Code = [i64Const(32), Op.i64.shrU];
 const low32: Code = [Op.wrap, Op.extendU];
 
+const fill: Code = [[getLocal(0), getLocal(1), getLocal(2), getLocal(3), getLocal(4)], call(Index.fillFrame)];
+
+/** Bytes that one round of `isFullOf` looks at. */
+const FULL_STEP = 64;
+
+/** Parameters: start, end, value. Locals: 3 the value over and over, 4 what differs from it. */
+const isFullOf: Code = [
+  [getLocal(2), Op.extendU, i64Const(0x0101_0101_0101_0101n), Op.i64.mul, setLocal(3)],
+  loop([
+    getLocal(4),
+    ...Array.from({ length: FULL_STEP / 8 }, (_, word): Code => [
+      [getLocal(0), access(Memory.i64Load, 8 * word), getLocal(3), Op.i64.xor, Op.i64.or],
+    ]),
+    setLocal(4),
+    [getLocal(0), i32Const(FULL_STEP), Op.i32.add, teeLocal(0), getLocal(1), Op.i32.ltU, branchIf(0)],
+  ]),
+  [getLocal(4), Op.i64.eqz],
+];
+
 /** Schoolbook multiplication of 32-bit halves. Locals: 0 a, 1 b, then the carries of the middle column. */
 const mulhu: Code = [
   // 2 = high(a) · low(b) + (low(a) · low(b) >> 32)
@@ -152,7 +191,7 @@ export function buildSupport(
   memory: WebAssembly.Memory,
   table: WebAssembly.Table,
   tables: Tables,
-  host: { readonly interpret: Interpret; readonly refill: Refill },
+  host: { readonly interpret: Interpret; readonly refill: Refill; readonly fill: Fill },
 ): Support {
   const product = (code: Code): FunctionBody => ({ type: PRODUCT_TYPE, i32Locals: 0, i64Locals: 2, code });
   const bytes = encodeModule({
@@ -160,6 +199,7 @@ export function buildSupport(
     imports: [
       { name: 'interpret', type: INTERPRET_TYPE },
       { name: 'refill', type: REFILL_TYPE },
+      { name: 'fill', type: FILL_TYPE },
     ],
     functions: [
       { type: REGION_TYPE, i32Locals: 0, i64Locals: 0, code: leave },
@@ -170,6 +210,8 @@ export function buildSupport(
       product([unsignedProduct, correctFor(0, 1), correctFor(1, 0)]),
       product([unsignedProduct, correctFor(0, 1)]),
       { type: REFILL_TYPE, i32Locals: 0, i64Locals: 0, code: refill },
+      { type: FILL_TYPE, i32Locals: 0, i64Locals: 0, code: fill },
+      { type: IS_FULL_TYPE, i32Locals: 0, i64Locals: 2, code: isFullOf },
     ],
     exports: {
       enter: Index.enter,
@@ -178,6 +220,8 @@ export function buildSupport(
       mulh: Index.mulh,
       mulhsu: Index.mulhsu,
       refill: Index.refill,
+      fill: Index.fill,
+      isFullOf: Index.isFullOf,
     },
     elements: [{ slot: 0, function: Index.leave }],
   });

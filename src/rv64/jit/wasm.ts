@@ -153,7 +153,12 @@ export const access = (op: number, offset = 0): Code => [op, 0, unsigned(offset)
 
 export const beginBlock: Code = [Op.block, NO_RESULT];
 export const block = (body: Code): Code => [beginBlock, body, Op.end];
+export const loop = (body: Code): Code => [Op.loop, NO_RESULT, body, Op.end];
 export const ifThen = (body: Code): Code => [Op.if, NO_RESULT, body, Op.end];
+export const ifThenElse = (body: Code, otherwise: Code): Code => [
+  [Op.if, NO_RESULT, body],
+  [Op.else, otherwise, Op.end],
+];
 export const branchTo = (depth: number): Code => [0x0c, unsigned(depth)];
 export const branchIf = (depth: number): Code => [0x0d, unsigned(depth)];
 export const call = (index: number): Code => [0x10, unsigned(index)];
