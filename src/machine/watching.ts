@@ -1,6 +1,8 @@
 /** Looking at a machine while it runs: at its instructions, its frames, its traps. None of it changes what the guest does. */
 import type { Probe } from '../rv64/code-page.js';
+import type { EmitProbe } from '../rv64/emitter.js';
 import type { Hart, Observer } from '../rv64/hart.js';
+import { NOTES_START, RAM_START } from '../rv64/state.js';
 import { StrictMode, type StrictObserver } from '../rv64/strict-mode.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import { describeHart } from './explain.js';
@@ -31,11 +33,16 @@ export abstract class Watching extends Parts {
   }
 
   /**
-   * Has `probe` called before the instruction at a physical address is executed. Nothing else gets slower.
-   * Throws RangeError outside RAM.
+   * Has `probe` called before the instruction at a physical address is executed. Nothing else gets slower. With `emit`,
+   * translated code does in its place what that says. Throws RangeError outside RAM.
    */
-  setProbe(physicalAddress: bigint, probe: Probe): void {
-    this.frames.setProbe(this.ramOffset(physicalAddress), probe);
+  setProbe(physicalAddress: bigint, probe: Probe, emit?: EmitProbe): void {
+    this.frames.setProbe(this.ramOffset(physicalAddress), probe, emit);
+  }
+
+  /** Where probes keep account: the words that ProbeEmitter's notes are. */
+  get notes(): Int32Array {
+    return this.state.words.subarray(NOTES_START / 4, RAM_START / 4);
   }
 
   clearProbe(physicalAddress: bigint): void {

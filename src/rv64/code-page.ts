@@ -1,7 +1,8 @@
 /** A page of code, decoded instruction by instruction as it is first executed. */
+import { decodeAndRun } from './decode-and-run.js';
+import type { EmitProbe } from './emitter.js';
 import type { Hart } from './hart.js';
 import type { Run } from './row.js';
-import { decodeAndRun } from './decode-and-run.js';
 
 /**
  * Called before the instruction it was set at is executed; it may look at everything and change nothing. With HOLD as
@@ -10,6 +11,12 @@ import { decodeAndRun } from './decode-and-run.js';
 export type Probe = (hart: Hart) => unknown;
 
 export const HOLD = Symbol('hold');
+
+/** A probe where it was set, and what translated code does in its place; without that, it is left there. */
+export interface SetProbe {
+  readonly probe: Probe;
+  readonly emit: EmitProbe | undefined;
+}
 
 /** A page has a possible instruction at every second byte. */
 const SLOTS = 2048;
@@ -33,11 +40,11 @@ export class CodePage {
    */
   constructor(
     readonly frame: number,
-    private readonly probes?: ReadonlyMap<number, Probe>,
+    private readonly probes?: ReadonlyMap<number, SetProbe>,
   ) {}
 
-  hasProbe(slot: number): boolean {
-    return this.probes !== undefined && this.probes.has(slot);
+  probeAt(slot: number): SetProbe | undefined {
+    return this.probes?.get(slot);
   }
 
   get hasProbes(): boolean {
@@ -56,8 +63,9 @@ export class CodePage {
   }
 
   withProbe(slot: number, run: Run): Run {
-    const probe = this.probes?.get(slot);
-    if (probe === undefined) return run;
+    const set = this.probeAt(slot);
+    if (set === undefined) return run;
+    const { probe } = set;
     return (h, i) => {
       if (probe(h) === HOLD) return h.hold();
       run(h, i);

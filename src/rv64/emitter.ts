@@ -101,5 +101,29 @@ export interface Emitter {
   interpretAndLeave(): void;
 }
 
+/**
+ * What a probe says to the translator, so that translated code need not be left for it: what it does in all but the rarer
+ * cases, which it finds out before it changes anything. Such a probe keeps what it knows in the notes (see state.ts).
+ */
+export interface ProbeEmitter extends Pick<
+  Emitter,
+  'i64' | 'i32' | 'x' | 'low' | 'lowWord' | 'zeroExtend' | 'keep'
+> {
+  /** Has the probe called where the condition is not 0. */
+  callIf(condition: I32): void;
+  /** Number of the hart times HART_BYTES. */
+  hart(): I32;
+  /**
+   * The word at `at` plus `offset` in RAM, which it must lie in, or in the notes: both in bytes. RAM is as it should be where
+   * Machine.readMemory was asked for it.
+   */
+  ramWord(at: I32, offset: number): I32;
+  note(at: I32, offset: number): I32;
+  setNote(at: I32, offset: number, value: I32): void;
+}
+
+/** Emits what a probe does. */
+export type EmitProbe = (t: ProbeEmitter) => void;
+
 /** Emits one instruction word, in the layout that `run` takes. */
 export type Emit = (t: Emitter, i: number) => void;

@@ -5,8 +5,10 @@
  */
 import { PTE_BYTES, PTE_V } from '../sv39/pte.js';
 import { Tlb } from '../sv39/tlb.js';
-import { CodePage, HOLD, type Probe } from './code-page.js';
+import { CodePage, HOLD, type Probe, type SetProbe } from './code-page.js';
+import type { EmitProbe } from './emitter.js';
 import { FirstFills } from './first-fills.js';
+import type { Hart } from './hart.js';
 import { HART_BYTES, MAX_HARTS, Offset, RAM_START, State, TLB_START } from './state.js';
 
 /** Why stores to a frame are announced; bits. */
@@ -35,7 +37,7 @@ export class Frames {
   private readonly strays: Uint8Array;
   private readonly code: (CodePage | undefined)[];
   /** Probes by frame and slot. */
-  private readonly probes = new Map<number, Map<number, Probe>>();
+  private readonly probes = new Map<number, Map<number, SetProbe>>();
   /** By frame, for the flags WATCHED and LOADS_WATCHED. A checker changes them with each frame allocated or freed. */
   private readonly watchers: (AccessWatcher | undefined)[];
   private readonly loadWatchers: (AccessWatcher | undefined)[];
@@ -141,14 +143,15 @@ export class Frames {
 
   /**
    * Has `probe` called before the instruction at an offset in RAM is executed, by whichever hart and mapping; after those
-   * that were set there before.
+   * that were set there before. What `emit` says counts while there is no other one.
    */
-  setProbe(ramOffset: number, probe: Probe): void {
+  setProbe(ramOffset: number, probe: Probe, emit?: EmitProbe): void {
     const frame = ramOffset >>> 12;
-    const probes = this.probes.get(frame) ?? new Map<number, Probe>();
+    const probes = this.probes.get(frame) ?? new Map<number, SetProbe>();
     const slot = (ramOffset & 0xfff) >>> 1;
-    const earlier = probes.get(slot);
-    probes.set(slot, earlier ? (hart) => (earlier(hart) === HOLD ? HOLD : probe(hart)) : probe);
+    const earlier = probes.get(slot)?.probe;
+    const both = earlier && ((hart: Hart) => (earlier(hart) === HOLD ? HOLD : probe(hart)));
+    probes.set(slot, both ? { probe: both, emit: undefined } : { probe, emit });
     this.probes.set(frame, probes);
     this.dropCode(frame);
   }

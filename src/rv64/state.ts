@@ -5,6 +5,7 @@
  *     0             hart 0, hart 1, … hart 7, and a spare one for dry runs: HART_BYTES each
  *     DESK_START    a spare page, see first-fills.ts
  *     TLB_START     TLB_CONTEXTS × TLB_CONTEXT_BYTES (see sv39/tlb.ts); derived from the rest, never saved
+ *     NOTES_START   NOTES_BYTES for what probes keep account of (see ProbeEmitter); about the guest, not of it, so never saved
  *     RAM_START     guest RAM, a multiple of 4096 bytes
  *     then          tables of the translator (see jit/layout.ts); derived, never saved
  */
@@ -75,7 +76,9 @@ export const Offset = {
 
 export const DESK_START = (MAX_HARTS + 1) * HART_BYTES;
 export const TLB_START = WASM_PAGE * Math.ceil((DESK_START + FRAME_BYTES) / WASM_PAGE);
-export const RAM_START = TLB_START + Math.ceil(TLB_BYTES / WASM_PAGE) * WASM_PAGE;
+export const NOTES_START = TLB_START + Math.ceil(TLB_BYTES / WASM_PAGE) * WASM_PAGE;
+export const NOTES_BYTES = 2 * WASM_PAGE;
+export const RAM_START = NOTES_START + NOTES_BYTES;
 
 /** A table index for every slot of a page of code, and of how many pages there can be such maps at a time. */
 export const ENTRY_MAP_BYTES = 2048 * 4;

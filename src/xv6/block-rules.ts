@@ -1,5 +1,4 @@
 /** kmalloc and kmfree, where a kernel has them. */
-import { registerOf } from '../machine/as-numbers.js';
 import type { Hart } from '../rv64/hart.js';
 import type { Checks } from './checks.js';
 import type { FrameRules } from './frame-rules.js';
@@ -9,13 +8,9 @@ import { hex } from './model/errors.js';
 import { roundDown } from './model/memory.js';
 import type { Call } from './probes.js';
 
-const ARGUMENT_0 = 10;
-
 export class BlockRules {
   private readonly blocks = new Blocks();
   private readonly guard = new Guard();
-  /** Calls of kmalloc and kmfree. */
-  private underWay = 0;
   /** Frames with blocks in them. */
   private readonly watched = new Set<number>();
 
@@ -30,7 +25,7 @@ export class BlockRules {
         this.beforeKmalloc(call, hart);
       },
       leave: (call, hart, result) => {
-        this.underWay--;
+        checks.locks.endTelling();
         this.afterKmalloc(call, hart, result);
         if (result !== 0) this.checkLock(call, hart);
       },
@@ -41,30 +36,31 @@ export class BlockRules {
         this.beforeKmfree(call, hart);
       },
       leave: (call, hart) => {
-        this.underWay--;
+        checks.locks.endTelling();
         if (call.arguments[0] !== 0) this.checkLock(call, hart);
       },
     });
-    probes.onEntry('acquire', (hart) => this.noteLock(hart));
+    checks.locks.listen({ acquire: (lock, hart) => this.noteLock(lock, hart) });
     probes.on('kfree', { enter: (call) => this.forgetFrame(call.arguments[0]) });
     probes.on('panic', { enter: (call, hart) => this.beforePanic(call, hart) });
   }
 
   private begin(call: Call, hart: Hart): void {
-    this.underWay++;
-    call.note = this.checks.locksHeld(hart);
+    const { locks } = this.checks;
+    locks.beginTelling();
+    call.note = locks.of(hart).map(({ lock }) => lock);
   }
 
-  private noteLock(hart: Hart): void {
-    if (this.underWay === 0) return;
+  private noteLock(lock: number, hart: Hart): void {
     const call = this.checks.probes.current(hart);
     if (call?.role !== 'kmalloc' && call?.role !== 'kmfree') return;
-    (call.note as number[]).push(registerOf(hart, ARGUMENT_0));
+    (call.note as number[]).push(lock);
   }
 
   private checkLock(call: Call, hart: Hart): void {
-    const { reporter, lockName } = this.checks;
-    const guard = this.guard.missingAt(call.role, (call.note as number[]).map(lockName));
+    const { reporter, locks } = this.checks;
+    const names = (call.note as number[]).map((lock) => locks.nameOf(lock));
+    const guard = this.guard.missingAt(call.role, names);
     if (guard === undefined) return;
     const message = `${call.role} changes its list of blocks without "${guard}", which is held elsewhere`;
     reporter.report('free-list-unlocked', hart, false, message);

@@ -8,6 +8,7 @@ import type { Checks } from './checks.js';
 import { type Backtrace, type Event, type Finding, Reporter } from './finding.js';
 import { FrameRules } from './frame-rules.js';
 import { Guest } from './guest.js';
+import { HeldLocks } from './held-locks.js';
 import { KernelTableRules } from './kernel-table-rules.js';
 import { LockRules } from './lock-rules.js';
 import { LostFrames } from './lost.js';
@@ -77,13 +78,12 @@ export class Checker {
       probes,
       reporter,
       tables,
-      locksHeld: (hart) => locks.locksHeld(hart),
-      lockName: (lock) => locks.nameOf(lock),
+      locks: new HeldLocks(guest, probes),
       notChecked: (what) => this.unchecked.add(what),
     };
     const tableRules = new TableRules(checks, () => frames);
     const sharing = new SharingRules(checks, () => frames);
-    const locks = new LockRules(checks);
+    new LockRules(checks);
     const frames = new FrameRules(checks);
     new KernelTableRules(checks);
     new BlockRules(checks, frames);

@@ -3,7 +3,6 @@
  * kernel keeps one list, and keeps it as a stack, the model's stack says which frame comes next; a kernel that does
  * otherwise (lists per CPU, a buddy allocator) is held to the rest.
  */
-import { registerOf } from '../machine/as-numbers.js';
 import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
@@ -25,8 +24,6 @@ const enum Frame {
   Allocated,
 }
 
-const ARGUMENT_0 = 10;
-
 /** Eight bytes of junk, as Guest.isFilled compares them. */
 const [FREE_FILL] = new Float64Array(new Uint8Array(8).fill(FREE_JUNK).buffer);
 
@@ -47,11 +44,8 @@ export class FrameRules {
   private readonly accesses: FreeAccessRules;
   private readonly mappings: FreedMappingRules;
   private readonly shortened = new WeakMap<readonly number[], readonly number[]>();
-  /** Calls of kalloc and kfree. */
-  private underWay = 0;
   private readonly beingFreed = new Map<number, Call>();
   private readonly firstFrame: number;
-  private locksSeen = false;
 
   constructor(private readonly checks: Checks) {
     const { guest, probes } = checks;
@@ -73,8 +67,10 @@ export class FrameRules {
     // Listened to so that it is known when they are under way.
     for (const role of ['freeRange', 'allocatorInit', 'checkFreeList'] as const)
       probes.on(role, { leave: () => {} });
-    probes.onEntry('acquire', (hart) => this.noteLock(hart));
-    probes.onEntry('release', (hart) => this.beforeRelease(hart));
+    checks.locks.listen({
+      acquire: (lock, hart) => this.noteLock(lock, hart),
+      release: (lock, hart) => this.beforeRelease(lock, hart),
+    });
   }
 
   isFree(frame: number): boolean {
@@ -118,32 +114,32 @@ export class FrameRules {
   }
 
   private begin(call: Call, frame: number, hart: Hart): void {
-    call.note = { done: false, frame, locks: this.checks.locksHeld(hart) } satisfies Progress;
-    this.underWay++;
+    const { locks } = this.checks;
+    locks.beginTelling();
+    const held = locks.of(hart).map(({ lock }) => lock);
+    call.note = { done: false, frame, locks: held } satisfies Progress;
   }
 
-  private noteLock(hart: Hart): void {
-    this.locksSeen = true;
+  private noteLock(lock: number, hart: Hart): void {
     const caller = this.allocationOn(hart);
-    if (caller) (caller.note as Progress).locks.push(registerOf(hart, ARGUMENT_0));
+    if (caller) (caller.note as Progress).locks.push(lock);
   }
 
-  /** The call of kalloc or kfree that a hart is in. Mostly it is in none. */
+  /** The call of kalloc or kfree that a hart is in. */
   private allocationOn(hart: Hart): Call | undefined {
-    if (this.underWay === 0) return undefined;
     const call = this.checks.probes.current(hart);
     return call?.role === 'kalloc' || call?.role === 'kfree' ? call : undefined;
   }
 
   /** The order in which frames come and go is that in which the allocator's lock is held. */
-  private beforeRelease(hart: Hart): void {
+  private beforeRelease(lock: number, hart: Hart): void {
     const caller = this.allocationOn(hart);
     if (caller === undefined) return;
     const progress = caller.note as Progress;
     if (progress.done) return;
     if (caller.role === 'kfree') {
       if (this.list.beginsWith(progress.frame)) this.takeBack(caller, hart, true);
-    } else if (this.list.isGuardedBy(registerOf(hart, ARGUMENT_0))) this.foresee(progress, hart);
+    } else if (this.list.isGuardedBy(lock)) this.foresee(progress, hart);
   }
 
   // ---- kalloc -------------------------------------------------------------------------------------------
@@ -166,7 +162,7 @@ export class FrameRules {
   }
 
   private afterKalloc(call: Call, hart: Hart, frame: number): void {
-    this.underWay--;
+    this.checks.locks.endTelling();
     const { guest, reporter } = this.checks;
     const progress = call.note as Progress;
     if (frame === 0 || !guest.isRam(frame, PAGE_BYTES)) return;
@@ -230,7 +226,7 @@ export class FrameRules {
   }
 
   private afterKfree(call: Call, hart: Hart): void {
-    this.underWay--;
+    this.checks.locks.endTelling();
     const { guest } = this.checks;
     const progress = call.note as Progress;
     this.beingFreed.delete(progress.frame);
@@ -274,12 +270,13 @@ export class FrameRules {
 
   /** A change is made with the lock that guards the list elsewhere; in a kernel that knows locks, with some lock at least. */
   private checkLock(call: Call, hart: Hart, atEntry: boolean): void {
-    if (!this.locksSeen || isWithinInitialisation(call)) return;
-    const { reporter, lockName } = this.checks;
-    const { locks } = call.note as Progress;
-    this.list.noteLocks(locks);
-    const guard = this.guard.missingAt(call.role, locks.map(lockName));
-    const isBare = locks.length === 0 && this.list.predicts;
+    const { reporter, locks } = this.checks;
+    if (!locks.areSeen || isWithinInitialisation(call)) return;
+    const { locks: held } = call.note as Progress;
+    this.list.noteLocks(held);
+    const names = held.map((lock) => locks.nameOf(lock));
+    const guard = this.guard.missingAt(call.role, names);
+    const isBare = held.length === 0 && this.list.predicts;
     if (guard === undefined && !isBare) return;
     const lacking = guard === undefined ? 'holding a lock' : `"${guard}", which is held elsewhere`;
     const message = `${call.role} changes the free list without ${lacking}`;

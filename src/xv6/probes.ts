@@ -5,6 +5,7 @@
  */
 import { registerOf } from '../machine/as-numbers.js';
 import { sourceName } from '../machine/symbols.js';
+import type { EmitProbe } from '../rv64/emitter.js';
 import { immJ } from '../rv64/fields.js';
 import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
@@ -73,6 +74,12 @@ interface Audience {
   readonly leave: readonly ((call: Call, hart: Hart, result: number) => void)[];
 }
 
+interface EntryAction {
+  readonly role: Role;
+  readonly action: (hart: Hart) => void;
+  readonly emit: EmitProbe;
+}
+
 /** What -1 is as the result of a call. */
 export const FAILED = 2 ** 64;
 
@@ -90,7 +97,7 @@ const PROCESS_STACKS = 2 ** 32;
 
 export class Probes {
   private readonly listeners = new Map<Role, Listener[]>();
-  private readonly entryActions = new Map<Role, ((hart: Hart) => void)[]>();
+  private readonly entryActions: EntryAction[] = [];
   private readonly audiences = new Map<Role, Audience>();
   /** Distances from RAM's beginning of the places that calls return to. */
   private readonly returnsSeen = new Set<number>();
@@ -106,11 +113,9 @@ export class Probes {
     else this.listeners.set(role, [listener]);
   }
 
-  /** Hears only of the hart that begins a call, which costs much less: for what is called all the time. */
-  onEntry(role: Role, action: (hart: Hart) => void): void {
-    const known = this.entryActions.get(role);
-    if (known) known.push(action);
-    else this.entryActions.set(role, [action]);
+  /** Has `action` called as each call begins, or what `emit` says done: for what is called all the time. */
+  onEntry(role: Role, action: (hart: Hart) => void, emit: EmitProbe): void {
+    this.entryActions.push({ role, action, emit });
   }
 
   /** Sets the probes for every role that someone listens to; returns those that this kernel has no function for. */
@@ -127,10 +132,10 @@ export class Probes {
         if (audience.leave.length > 0) awaited.add(entry);
       }
     }
-    for (const [role, actions] of this.entryActions) {
+    for (const { role, action, emit } of this.entryActions) {
       const entries = this.entriesOf(role);
       if (entries.length === 0) missing.push(role);
-      for (const entry of entries) actions.forEach((action) => this.probe(entry, action));
+      for (const entry of entries) this.probe(entry, action, emit);
     }
     this.watchReturnsFrom(awaited);
     return missing;
@@ -170,8 +175,8 @@ export class Probes {
     return [...new Set(found)];
   }
 
-  private probe(address: number, action: (hart: Hart) => void): void {
-    this.guest.machine.setProbe(BigInt(address), action);
+  private probe(address: number, action: (hart: Hart) => void, emit?: EmitProbe): void {
+    this.guest.machine.setProbe(BigInt(address), action, emit);
   }
 
   private enter(audience: Audience, hart: Hart): void {

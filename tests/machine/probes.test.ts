@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Machine } from '../../src/machine/machine.js';
 import { bootImage, runUntil } from '../support/images.js';
 
 describe('a probe', () => {
@@ -23,6 +24,64 @@ describe('a probe', () => {
     machine.type('echo\n');
     runUntil(machine, text, '$ ');
     expect(calls).toBeGreaterThan(0);
+  });
+});
+
+describe('a probe that translated code can do', () => {
+  const COUNT = 64;
+
+  /** Runs with a probe at kalloc that counts in the notes, and is called for every `every`th time only, if at all. */
+  function counted(every: number): { machine: Machine; calls: number } {
+    const { machine } = bootImage({ jit: { hotAfter: 10 } });
+    const { notes } = machine;
+    let calls = 0;
+    machine.setProbe(
+      machine.symbols.address('kalloc')!,
+      () => {
+        calls++;
+        notes[COUNT / 4]++;
+      },
+      (t) => {
+        const next = t.i32.add(t.note(t.hart(), COUNT), t.i32.constant(1));
+        t.callIf(t.i32.eqz(t.i32.remU(next, t.i32.constant(every))));
+        t.setNote(t.hart(), COUNT, next);
+      },
+    );
+    machine.run(20_000_000);
+    return { machine, calls };
+  }
+
+  it('is called only where its translation says so, and changes nothing', () => {
+    const plain = bootImage();
+    let count = 0;
+    plain.machine.setProbe(plain.machine.symbols.address('kalloc')!, () => count++);
+    plain.machine.run(20_000_000);
+    const rarely = counted(10);
+    const always = counted(1);
+    expect(rarely.machine.notes[COUNT / 4]).toBe(count);
+    expect(always.machine.notes[COUNT / 4]).toBe(count);
+    expect(always.calls).toBe(count);
+    expect(rarely.calls).toBeLessThan(count / 2);
+    expect(rarely.machine.hash()).toBe(plain.machine.hash());
+  });
+
+  it('is called each time where there is another one', () => {
+    const { machine } = bootImage();
+    const kalloc = machine.symbols.address('kalloc')!;
+    const seen: string[] = [];
+    machine.setProbe(
+      kalloc,
+      () => seen.push('first'),
+      () => {},
+    );
+    machine.setProbe(
+      kalloc,
+      () => seen.push('second'),
+      () => {},
+    );
+    machine.run(20_000_000);
+    expect(seen.length).toBeGreaterThan(200);
+    expect(seen.filter((which) => which === 'first')).toHaveLength(seen.length / 2);
   });
 });
 

@@ -2,9 +2,9 @@
  * Turns the rows' `emit` into WebAssembly. The guest's registers are locals. What depends on where the instruction
  * will stand in its region is left open as a mark (see marks.ts).
  */
-import type { Emitter, HighProduct, I32, I64, LoadKind } from '../emitter.js';
+import type { Emitter, HighProduct, I32, I64, LoadKind, ProbeEmitter } from '../emitter.js';
 import { lengthOf, rd } from '../fields.js';
-import { Offset } from '../state.js';
+import { NOTES_START, Offset, RAM_START } from '../state.js';
 import { REFUSED_CYCLES } from '../time.js';
 import { ADDEND_OFFSET, count, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
 import { branchIfMark, branchToMark, constMark, inside, Mark } from './marks.js';
@@ -42,6 +42,8 @@ export interface Instruction {
   readonly bytes: number;
   readonly code: Code;
   readonly flow: Flow | undefined;
+  /** Whether it may have to be left to the interpreter for what it loads or stores. */
+  readonly touchesMemory: boolean;
 }
 
 const LOADS: Readonly<Record<LoadKind, { op: number; bytes: number }>> = {
@@ -83,7 +85,7 @@ export interface RowReference {
   readonly hasRd: boolean;
 }
 
-export class InstructionEmitter implements Emitter {
+export class InstructionEmitter implements Emitter, ProbeEmitter {
   /**
    * `isHot` tells which functions a call goes to within the region, by their distances in the page; `counts` whether the
    * code counts accesses and idioms.
@@ -104,6 +106,7 @@ export class InstructionEmitter implements Emitter {
 
   private code: Code[] = [];
   private flow: Flow | undefined;
+  private touchesMemory = false;
   private offset = 0;
   private word = 0;
   private row!: RowReference;
@@ -114,11 +117,13 @@ export class InstructionEmitter implements Emitter {
   emit(offset: number, word: number, row: RowReference, emit: (t: Emitter) => void): Instruction {
     this.code = [];
     this.flow = undefined;
+    this.touchesMemory = false;
     this.offset = offset;
     this.word = word;
     this.row = row;
     emit(this);
-    return { offset, bytes: lengthOf(word), code: this.code, flow: this.flow };
+    const { code, flow, touchesMemory } = this;
+    return { offset, bytes: lengthOf(word), code, flow, touchesMemory };
   }
 
   // ---- registers ------------------------------------------------------------------------------------------
@@ -194,8 +199,7 @@ export class InstructionEmitter implements Emitter {
   atomic(bytes: 4 | 8, rd: number, base: number, combine: (memory: I64) => I64): void {
     this.setAddress(base, 0);
     const isMisaligned = [getLocal(Local.address), i64Const(bytes - 1), Op.i64.and];
-    this.push(setAt, [i32Const(NO_MISS), setLocal(Local.miss)]);
-    this.push(isMisaligned, [Op.i64.eqz, Op.i32.eqz], branchIfMark(Mark.bail));
+    this.bailIf(asI32([isMisaligned, Op.i64.eqz, Op.i32.eqz]));
     this.push(this.bailUnlessInTlb(WRITE_TAG, bytes));
     const load = bytes === 4 ? Memory.i64Load32S : Memory.i64Load;
     this.push(hostAddress, access(load), setLocal(Local.scratch));
@@ -208,6 +212,11 @@ export class InstructionEmitter implements Emitter {
     );
     this.push(hostAddress, codeOf(combine(asI64(old))), access(STORES[bytes]));
     this.set(rd, asI64(old));
+  }
+
+  private bailIf(condition: I32): void {
+    this.push(setAt, [i32Const(NO_MISS), setLocal(Local.miss)]);
+    this.push(codeOf(condition), branchIfMark(Mark.bail));
   }
 
   /** What HartTime.refuse does; without fuel for that, the interpreter does the instruction. */
@@ -230,6 +239,7 @@ export class InstructionEmitter implements Emitter {
 
   private setAddress(base: number, offset: number): void {
     this.usesMemory = true;
+    this.touchesMemory = true;
     const address = this.x(base);
     this.push(
       codeOf(offset === 0 ? address : this.i64.add(address, this.i64.constant(offset))),
@@ -355,6 +365,28 @@ export class InstructionEmitter implements Emitter {
   interpretAndLeave(): void {
     this.interpret();
     this.flow = { kind: 'leave' };
+  }
+
+  // ---- probes ---------------------------------------------------------------------------------------------
+
+  callIf(condition: I32): void {
+    this.bailIf(condition);
+  }
+
+  hart(): I32 {
+    return asI32(getLocal(Local.hart));
+  }
+
+  ramWord(at: I32, offset: number): I32 {
+    return asI32([codeOf(at), access(Memory.i32Load, RAM_START + offset)]);
+  }
+
+  note(at: I32, offset: number): I32 {
+    return asI32([codeOf(at), access(Memory.i32Load, NOTES_START + offset)]);
+  }
+
+  setNote(at: I32, offset: number, value: I32): void {
+    this.push(codeOf(at), codeOf(value), access(Memory.i32Store, NOTES_START + offset));
   }
 
   private push(...pieces: readonly Code[]): void {

@@ -160,7 +160,7 @@ export class Jit implements Translator {
       const region = findRegion(
         this.viewOf(page),
         2 * slot,
-        (at) => page.hasProbe(at),
+        (at) => page.probeAt(at),
         (at) => this.isHot(page, at),
         this.meter !== undefined,
       );

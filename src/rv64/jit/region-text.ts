@@ -38,7 +38,7 @@ export function regionText(
   const region = findRegion(
     page,
     entry,
-    () => false,
+    () => undefined,
     () => followsCalls,
   );
   if (region === undefined) return undefined;

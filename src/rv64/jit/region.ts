@@ -2,6 +2,7 @@
  * Finds the region that belongs to an entry: the instructions of one page that can be reached from it by branches
  * and direct jumps, cut into basic blocks.
  */
+import type { SetProbe } from '../code-page.js';
 import { compile, type Compiled } from '../decode-and-run.js';
 import { lengthFromBits } from '../decode.js';
 import { rows } from '../isa/index.js';
@@ -53,17 +54,17 @@ const rowIndex: ReadonlyMap<Row, number> = new Map(rows.map((row, index) => [row
 
 /**
  * The region that begins at a distance in a page; undefined where there is no instruction that can be translated.
- * Instructions with probes are left to the interpreter, and what is called is part of the region only where it is hot.
- * For `counts` see InstructionEmitter.
+ * Instructions with probes are left to the interpreter, but for those probes that can be translated; and what is called is
+ * part of the region only where it is hot. For `counts` see InstructionEmitter.
  */
 export function findRegion(
   page: DataView,
   entry: number,
-  hasProbe: (slot: number) => boolean,
+  probeAt: (slot: number) => SetProbe | undefined,
   isHot: (slot: number) => boolean,
   counts = false,
 ): Region | undefined {
-  const finder = new Finder(page, entry, hasProbe, isHot, counts);
+  const finder = new Finder(page, entry, probeAt, isHot, counts);
   finder.explore();
   return finder.instructions.has(entry) ? finder.region() : undefined;
 }
@@ -83,7 +84,7 @@ class Finder {
   constructor(
     private readonly page: DataView,
     private readonly entry: number,
-    private readonly hasProbe: (slot: number) => boolean,
+    private readonly probeAt: (slot: number) => SetProbe | undefined,
     isHot: (slot: number) => boolean,
     counts: boolean,
   ) {
@@ -127,10 +128,15 @@ class Finder {
     if (compiled === undefined) return undefined;
     const { word, row } = compiled;
     const reference = { index: rowIndex.get(row)!, hasRd: row.fields.has('rd') };
+    const probe = this.probeAt(offset >>> 1);
+    if (probe && !probe.emit) return undefined;
     const instruction = this.emitter.emit(offset, word, reference, (t) => {
+      probe?.emit?.(this.emitter);
       if (row.emit) row.emit(t, word);
       else t.interpret();
     });
+    // It may be left to the interpreter, which would call the probe after the probe's translation has done its part.
+    if (probe && instruction.touchesMemory) return undefined;
     this.instructions.set(offset, instruction);
     this.decoded.set(offset, compiled);
     return instruction;
@@ -138,7 +144,7 @@ class Finder {
 
   /** The legal instruction at an offset; undefined where there is none, or not all of it lies in the page. */
   private decode(offset: number): (Compiled & { row: Row }) | undefined {
-    if (offset < 0 || offset > PAGE_BYTES - 2 || this.hasProbe(offset >>> 1)) return undefined;
+    if (offset < 0 || offset > PAGE_BYTES - 2) return undefined;
     const low = this.page.getUint16(offset, true);
     const isShort = lengthFromBits(low) === 2;
     if (!isShort && offset > PAGE_BYTES - 4) return undefined;
@@ -173,7 +179,7 @@ class Finder {
       const { flow } = instruction;
       if (flow === undefined) continue;
       const targets = this.placesAfter(flow, offset).map(target);
-      const isLoop = flow.kind === 'branch' && flow.taken === start;
+      const isLoop = flow.kind === 'branch' && flow.taken === start && !instructions.some(this.hasProbe);
       const idiom = isLoop
         ? idiomFor(
             instructions.map((item) => this.decoded.get(item.offset)!),
@@ -183,6 +189,8 @@ class Finder {
       return { offset: start, instructions, flow, targets, idiom };
     }
   }
+
+  private readonly hasProbe = ({ offset }: Instruction): boolean => this.probeAt(offset >>> 1) !== undefined;
 
   /** See Block.targets; `next` is the place of the next instruction. */
   private placesAfter(flow: Flow, next: number): number[] {

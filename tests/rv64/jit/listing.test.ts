@@ -37,7 +37,7 @@ function expectListing(page: DataView, address: bigint, followsCalls: boolean): 
   const region = findRegion(
     page,
     Number(address & 0xfffn),
-    () => false,
+    () => undefined,
     () => followsCalls,
   )!;
   const { code } = encodeRegion(region, TABLES);
