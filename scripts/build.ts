@@ -3,13 +3,13 @@
  *
  *     npm run build
  *
- * A bundle is what `dist/cli/main.js` starts, whatever became of the modules since; so tsc alone is no build.
+ * A bundle is what `dist/cli/main.cjs` starts, whatever became of the modules since; so tsc alone is no build.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 import { codeCacheOf } from '../src/cli/bundle.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -24,19 +24,31 @@ function run(stdio: 'inherit' | 'ignore', ...words: string[]): void {
 process.chdir(ROOT);
 for (const file of [BUNDLE, codeCacheOf(BUNDLE)]) rmSync(file, { force: true });
 run('inherit', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
-chmodSync('dist/cli/main.js', 0o755);
-await build({
-  entryPoints: ['src/cli/program.ts'],
-  outfile: BUNDLE,
+const common: BuildOptions = {
   bundle: true,
   platform: 'node',
+  format: 'cjs',
   target: 'node20',
-  // Packages that a boot has no use for.
-  external: ['@vscode/debugadapter', 'junit-report-builder', 'node-sarif-builder', 'zod'],
-  // Imports that wait until they are needed do so in the bundle, too.
-  supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'bundleUrl' },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   logLevel: 'warning',
+};
+await build({
+  ...common,
+  entryPoints: ['src/cli/program.ts'],
+  outfile: BUNDLE,
+  // Packages that a boot has no use for.
+  external: ['@vscode/debugadapter', 'junit-report-builder', 'node-sarif-builder', 'zod'],
+  // Of Node's own: commander wants it for subcommands that are programs.
+  alias: { 'node:child_process': join(ROOT, 'scripts/child-process.cjs') },
+  // Imports that wait until they are needed do so in the bundle, too.
+  supported: { 'dynamic-import': false },
 });
+await build({
+  ...common,
+  entryPoints: ['src/cli/main.ts'],
+  outfile: 'dist/cli/main.cjs',
+  external: ['./program.js'],
+});
+for (const main of ['dist/cli/main.js', 'dist/cli/main.cjs']) chmodSync(main, 0o755);
 run('ignore', '--import', 'tsx', 'scripts/code-cache.ts', BUNDLE);

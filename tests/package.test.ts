@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it('a build makes the command executable, for npx does that only where it meets a folder for the first time', () => {
-  expect(statSync(join(root, 'dist/cli/main.js')).mode & 0o111).toBe(0o111);
+  expect(statSync(join(root, 'dist/cli/main.cjs')).mode & 0o111).toBe(0o111);
 });
 
 describe('the packed package', () => {

@@ -7,7 +7,7 @@ import { BenchError, type CommandLine } from './process.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const IMAGES = join(ROOT, 'images');
-const RVEMU = join(ROOT, 'dist/cli/main.js');
+const RVEMU = join(ROOT, 'dist/cli/main.cjs');
 const QEMU = 'qemu-system-riscv64';
 
 /** A kernel and a disk that boot to a shell. */

@@ -9,6 +9,7 @@ import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
 import { Host } from './host.js';
 import { lockImage } from './image-lock.js';
+import { now } from './now.js';
 import type { Recorder } from './recorder.js';
 import type { Witnesses } from './panic-text.js';
 import { checkFolder, readInputFile } from './input-file.js';
@@ -137,7 +138,7 @@ export async function bootFiles(
       expect: options.expect,
       interactive: interactive || standsInForQemu || target !== undefined,
       timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
-      now: () => performance.now(),
+      now,
       interrupt: () => watcher?.ending(),
       explainPanic,
     });
@@ -192,14 +193,14 @@ async function panicExplainer(
 }
 
 function translatorOptions({ jit, codeBudget: budgetBytes, stats }: BootOptions): boolean | JitOptions {
-  return jit && { budgetBytes, now: stats ? () => performance.now() : undefined };
+  return jit && { budgetBytes, now: stats ? now : undefined };
 }
 
 /** What --stats has printed at the end of a run that begins now. */
 async function statisticsOf(machine: Machine): Promise<() => string> {
   const { statisticsText } = await import('./statistics-text.js');
-  const start = performance.now();
-  return () => statisticsText(machine.statistics(), performance.now() - start);
+  const start = now();
+  return () => statisticsText(machine.statistics(), now() - start);
 }
 
 async function openDebugPort(options: BootOptions): Promise<DebugPort | undefined> {

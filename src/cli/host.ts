@@ -5,6 +5,7 @@
 import { constants } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { say as print, outputsShareOnePlace } from './messages.js';
+import { now } from './now.js';
 import { EXIT, type Session } from './session.js';
 import { ProgressLine } from './progress-line.js';
 import { EscapeKeys, KEY_HELP, RawMode } from './terminal.js';
@@ -62,7 +63,7 @@ export class Host {
   ) {
     const { progress, hasTerminal } = options;
     if (progress && process.stderr.isTTY && !hasTerminal)
-      this.progress = new ProgressLine(process.stderr, progress, () => performance.now());
+      this.progress = new ProgressLine(process.stderr, progress, now);
   }
 
   /** Runs the session to its end and returns the process's exit code. */
@@ -101,7 +102,7 @@ export class Host {
   }
 
   private async leaveAlone(seconds: number): Promise<void> {
-    this.idle = { since: performance.now(), seconds };
+    this.idle = { since: now(), seconds };
     await this.wakeup.sleep(1000 * seconds);
     this.passIdle();
   }
@@ -111,7 +112,7 @@ export class Host {
     if (this.idle === undefined) return;
     const { since, seconds } = this.idle;
     this.idle = undefined;
-    this.session.passIdle(Math.min(seconds, (performance.now() - since) / 1000));
+    this.session.passIdle(Math.min(seconds, (now() - since) / 1000));
   }
 
   /** Whether nothing makes the process end now, other than that the session is over. */

@@ -7,6 +7,7 @@ import { statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BadInputError } from '../machine/errors.js';
+import { now } from './now.js';
 
 /** A run that was told to end may need so long to be gone. */
 const PATIENCE_MILLIS = 2000;
@@ -18,10 +19,10 @@ export async function lockImage(path: string): Promise<() => void> {
   const { dev, ino } = statSync(path, { bigint: true });
   // A name that begins with a zero byte is not in the file system: see unix(7), "abstract".
   const name = `\0rvemu disk ${dev} ${ino}`;
-  for (const deadline = performance.now() + PATIENCE_MILLIS; ;) {
+  for (const deadline = now() + PATIENCE_MILLIS; ;) {
     const server = await tryToListen(name);
     if (server) return () => void server.close();
-    if (performance.now() > deadline) {
+    if (now() > deadline) {
       throw new BadInputError(
         `disk image ${path} is in use by another rvemu, and two guests that write to it would ruin it; ` +
           "end that one, or keep writes in memory (--ephemeral, or QEMU's -snapshot)",

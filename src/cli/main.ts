@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** Starts the `rvemu` command: from the bundle where there is one, for its many modules take longer to load. */
+/**
+ * Starts the `rvemu` command: from the bundle where there is one, for its many modules take longer to load. The build makes
+ * a CommonJS module of this as well, which Node starts sooner.
+ */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadBundle } from './bundle.js';
@@ -9,5 +12,5 @@ import { setUpEngine } from './engine.js';
 const BUNDLE = fileURLToPath(new URL('bundle.cjs', import.meta.url));
 
 setUpEngine();
-const { main } = existsSync(BUNDLE) ? loadBundle(BUNDLE).program : await import('./program.js');
-await main(fileURLToPath(import.meta.url));
+const program = existsSync(BUNDLE) ? Promise.resolve(loadBundle(BUNDLE).program) : import('./program.js');
+void program.then(({ main }) => main(fileURLToPath(import.meta.url)));

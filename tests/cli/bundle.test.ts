@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const run = (...words: string[]): string =>
-  execFileSync(process.execPath, [join(folder, 'dist/cli/main.js'), ...words], {
+  execFileSync(process.execPath, [join(folder, 'dist/cli/main.cjs'), ...words], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 /** Words that start the built rvemu. */
 export const RVEMU: readonly string[] = [
   process.execPath,
-  fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)),
+  fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url)),
 ];
 
 const PATIENCE_MILLIS = 30_000;

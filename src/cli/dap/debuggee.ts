@@ -13,6 +13,7 @@ import { Guest } from '../../xv6/guest.js';
 import { openDisk } from '../boot.js';
 import { findGuestFiles } from '../guest-files.js';
 import { readInputFile } from '../input-file.js';
+import { now } from '../now.js';
 import { OutputBuffer } from '../output-buffer.js';
 import { PanicWatch } from '../panic-watch.js';
 import { type Ending, EXIT, Session } from '../session.js';
@@ -92,7 +93,7 @@ export class Debuggee {
       prompt,
       interactive: true,
       timeoutSeconds: Infinity,
-      now: () => performance.now(),
+      now,
     });
     const parts = {
       code: new Code(machine, kernel, programs),
@@ -137,8 +138,8 @@ export class Debuggee {
   }
 
   private async leaveAlone(seconds: number): Promise<void> {
-    const since = performance.now();
+    const since = now();
     await this.wakeup.sleep(1000 * seconds);
-    this.session.passIdle(Math.min(seconds, (performance.now() - since) / 1000));
+    this.session.passIdle(Math.min(seconds, (now() - since) / 1000));
   }
 }
