@@ -280,8 +280,7 @@ export class Machine extends Watching {
   /** All of the machine's state, as plain data that survives structured cloning. Disk contents: see BlockStore.state. */
   save(): Snapshot {
     const { kernel, harts = 1, memoryBytes = DEFAULT_RAM_BYTES } = this.options;
-    this.frames.firstFills.settleRange(0, this.state.ramBytes);
-    const ram = packRam(this.state.ram);
+    const ram = packRam(this.state.ram, (page) => this.frames.firstFills.contentOf(page));
     return { version: SNAPSHOT_VERSION, kernel, harts, memoryBytes, ram, ...this.saveState() };
   }
 

@@ -43,24 +43,25 @@ export interface PackedRam {
 
 const PAGE_BYTES = 4096;
 
-export function packRam(ram: Uint8Array): PackedRam {
-  const words = new BigUint64Array(ram.buffer, ram.byteOffset, ram.length / 8);
-  const wordsPerPage = PAGE_BYTES / 8;
+/** `noted` has the contents of a page where they are not in `ram`. */
+export function packRam(ram: Uint8Array, noted: (page: number) => Uint8Array | undefined): PackedRam {
+  const contentOf = (page: number): Uint8Array =>
+    noted(page) ?? ram.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
   const kept: number[] = [];
   for (let page = 0; page < ram.length / PAGE_BYTES; page++) {
-    const start = page * wordsPerPage;
-    for (let word = start; word < start + wordsPerPage; word++) {
-      if (words[word] !== 0n) {
-        kept.push(page);
-        break;
-      }
-    }
+    if (!isZero(contentOf(page))) kept.push(page);
   }
   const bytes = new Uint8Array(kept.length * PAGE_BYTES);
-  kept.forEach((page, index) => {
-    bytes.set(ram.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), index * PAGE_BYTES);
-  });
+  kept.forEach((page, index) => bytes.set(contentOf(page), index * PAGE_BYTES));
   return { pages: Uint32Array.from(kept), bytes };
+}
+
+function isZero({ buffer, byteOffset, length }: Uint8Array): boolean {
+  const words = new Int32Array(buffer, byteOffset, length / 4);
+  for (let word = 0; word < words.length; word++) {
+    if (words[word] !== 0) return false;
+  }
+  return true;
 }
 
 export function unpackRam(packed: PackedRam, ram: Uint8Array): void {

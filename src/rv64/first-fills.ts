@@ -74,22 +74,26 @@ export class FirstFills {
   settle(frame: number): void {
     if (this.condition[frame] === SETTLED) return;
     if (this.condition[frame] === OPEN) this.clearDesk();
-    if (this.condition[frame] === FILLED) {
-      const start = frame * FRAME_BYTES;
-      this.state.ram.fill(this.byte[frame], start, start + FRAME_BYTES);
-      new DataView(this.state.ram.buffer).setBigInt64(
-        this.state.ram.byteOffset + start,
-        this.firstWord[frame],
-        true,
-      );
-    }
+    const content = this.contentOf(frame);
+    if (content) this.state.ram.set(content, frame * FRAME_BYTES);
     this.condition[frame] = SETTLED;
   }
 
-  /** Takes all frames for settled as they are, for RAM was replaced as a whole. */
+  /** What is in a frame that is not settled, and stays so; undefined for others. */
+  contentOf(frame: number): Uint8Array | undefined {
+    const condition = this.condition[frame];
+    if (condition === SETTLED || condition === FRESH) return undefined;
+    if (condition === OPEN) return this.desk.slice();
+    const content = new Uint8Array(FRAME_BYTES).fill(this.byte[frame]);
+    new DataView(content.buffer).setBigInt64(0, this.firstWord[frame], true);
+    return content;
+  }
+
+  /** Takes all frames for settled as they are in RAM, which was replaced as a whole. The TLB is to be flushed. */
   forget(): void {
-    if (this.open !== NONE) this.settle(this.open);
     this.condition.fill(SETTLED);
+    this.open = NONE;
+    this.desk.fill(this.deskByte);
   }
 
   /** The same for all frames that these bytes of RAM lie in. */

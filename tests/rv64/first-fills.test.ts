@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Machine } from '../../src/machine/machine.js';
+import { Machine } from '../../src/machine/machine.js';
 import type { State } from '../../src/rv64/state.js';
 import { bootProgram } from '../support/programs.js';
 
@@ -152,6 +152,19 @@ describe('a frame that is filled for the first time', () => {
       expected[100] = 0x77;
       expect(machine.readMemory(address, 4096)).toEqual(expected);
     }
+  });
+
+  it('is saved as it is, and saving leaves it alone', () => {
+    const source = program(fill(0, 0x33, 4096), `${addressOf(0)}\n sd t0, 0(t0)`, fill(1, 0x44, 2000));
+    const machine = after(source, true);
+    const saved = machine.save();
+    expect(bytesInHost(machine, FIRST).every((byte) => byte === 0)).toBe(true);
+    const loaded = Machine.load(saved);
+    for (const number of [0, 1]) {
+      const address = BigInt(FIRST + number * 4096);
+      expect(loaded.readMemory(address, 4096)).toEqual(after(source, false).readMemory(address, 4096));
+    }
+    expect(loaded.hash()).toBe(machine.hash());
   });
 
   it('keeps what the kernel’s file put there', () => {
