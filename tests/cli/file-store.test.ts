@@ -52,6 +52,20 @@ test('sectors are read and written where they lie in the file, at once', () => {
   store.close();
 });
 
+test('the host’s disk is waited for when the guest flushes what it wrote, and not otherwise', () => {
+  let waits = 0;
+  const store = FileStore.open(path, { warn, fileSystem: { ...fileSystem, fsyncSync: () => waits++ } });
+  store.flush();
+  expect(waits).toBe(0);
+  store.write(2, sector(9));
+  store.flush();
+  expect(waits).toBe(1);
+  store.write(2, sector(8));
+  store.close();
+  expect(waits).toBe(1);
+  expect(contents()[2][0]).toBe(8);
+});
+
 test('a host that takes a write in small portions still gets all of it', () => {
   const store = FileStore.open(path, { warn, fileSystem: fullHost(Infinity, 100) });
   store.write(1, sector(8, 2));
