@@ -42,6 +42,6 @@ export function decodeAndRun(h: Hart): void {
   const bits = h.fetchWord();
   const { run, word } = compile(bits);
   const kept = h.keepDecoded(run, word);
-  h.nextPc = h.pc + BigInt(lengthOf(word));
+  h.branch(lengthOf(word));
   kept(h, word);
 }

@@ -11,7 +11,7 @@ import type { Frames } from './frames.js';
 import { IdleLoop } from './idle-loop.js';
 import type { Run } from './row.js';
 import { SpinLoop } from './spin.js';
-import { HART_BYTES, Offset, type State } from './state.js';
+import { HART_BYTES, Offset, RAM_START, type State } from './state.js';
 import type { Translator } from './translator.js';
 import { Cause, INTERRUPT_FLAG, Mode, Trap } from './trap.js';
 import { Traps } from './traps.js';
@@ -32,6 +32,8 @@ const SP = 2;
 const isOfFetch = ({ cause }: Trap): boolean => cause === Cause.FetchPage || cause === Cause.FetchAccess;
 
 const PAGE_MASK = ~0xfff;
+/** The last place in a page where an instruction of four bytes is whole. */
+const LAST_LONG = 4092;
 
 /** Someone who watches a hart at work; it must not change anything. */
 export interface Observer {
@@ -109,6 +111,11 @@ export class Hart extends Traps {
 
   /** The bits of the instruction at pc: 16 of a compressed one, otherwise 32. Throws Trap. */
   fetchWord(): number {
+    const offset = this.words[PC] & 0xfff;
+    if (this.page !== undefined && offset <= LAST_LONG) {
+      const bits = this.state.view.getInt32(RAM_START + this.page.frame * 4096 + offset, true);
+      return lengthFromBits(bits) === 2 ? bits & 0xffff : bits;
+    }
     const low = this.fetch16(this.pc);
     return lengthFromBits(low) === 2 ? low : low | (this.fetch16(this.pc + 2n) << 16);
   }
@@ -251,6 +258,7 @@ export class Hart extends Traps {
   private execute(): void {
     while (this.words[FUEL] > 0 || (this.resume() && this.words[FUEL] > 0)) {
       try {
+        this.page = undefined;
         this.translator?.run(this.index);
         if (this.words[FUEL] > 0) this.executePage();
       } catch (trap) {
