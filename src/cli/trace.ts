@@ -52,13 +52,11 @@ export const programAt = (path: string): ProgramFile => ({
 function tracePageTables(guest: Guest, tracer: Tracer): void {
   /** For what the last store changed. */
   let write: ((text: string) => void) | undefined;
-  const tables = new Tables(
-    guest,
-    (change) => {
-      if (change.event) write?.(describeChange(change));
-    },
-    (hart) => ({ ...NOWHERE, hart: hart.index }),
-  );
+  const tell = (change: EntryChange): void => {
+    if (change.event) write?.(describeChange(change));
+  };
+  const tables = new Tables(guest, tell, (hart) => ({ ...NOWHERE, hart: hart.index }));
+  tables.onClear = tell;
   tables.onStore = (hart) => {
     tables.update();
     write = hart && tracer.lineAt(hart);

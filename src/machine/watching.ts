@@ -1,6 +1,7 @@
 /** Looking at a machine while it runs: at its instructions, its frames, its traps. None of it changes what the guest does. */
 import type { Probe } from '../rv64/code-page.js';
 import type { EmitProbe } from '../rv64/emitter.js';
+import type { AccessWatcher } from '../rv64/frames.js';
 import type { Hart, Observer } from '../rv64/hart.js';
 import { NOTES_START, RAM_START } from '../rv64/state.js';
 import { StrictMode, type StrictObserver } from '../rv64/strict-mode.js';
@@ -20,6 +21,8 @@ export type FetchListener = (page: number, place: bigint) => void;
 
 export abstract class Watching extends Parts {
   protected strict: StrictMode<unknown> | undefined;
+  /** What Frames calls for each watcher. A checker gives the same ones again and again. */
+  private readonly accessWatchers = new WeakMap<FrameWatcher, AccessWatcher>();
   private readonly fetchListeners = new Set<FetchListener>();
 
   /** Has someone watch every hart. Watching each instruction makes the machine slower, never different. */
@@ -75,13 +78,11 @@ export abstract class Watching extends Parts {
    * Has `watcher` called before each store to the frame at a physical address, by a hart (the one that executes just
    * now, if any) or a device. Only stores to watched frames get slower. Throws RangeError outside RAM.
    */
-  watchFrame(physicalAddress: bigint, watcher: FrameWatcher): void {
-    this.frames.watch(this.frameAt(physicalAddress), (offset, bytes) =>
-      watcher(RAM_BASE + offset, bytes, this.running),
-    );
+  watchFrame(physicalAddress: number | bigint, watcher: FrameWatcher): void {
+    this.frames.watch(this.frameAt(physicalAddress), this.accessWatcher(watcher));
   }
 
-  unwatchFrame(physicalAddress: bigint): void {
+  unwatchFrame(physicalAddress: number | bigint): void {
     this.frames.unwatch(this.frameAt(physicalAddress));
   }
 
@@ -89,33 +90,37 @@ export abstract class Watching extends Parts {
    * The same for loads of data, by harts. To be called while no hart executes. Loads from the frame get slower. Throws
    * RangeError outside RAM.
    */
-  watchLoads(physicalAddress: bigint, watcher: FrameWatcher): void {
-    this.frames.watchLoads(this.frameAt(physicalAddress), (offset, bytes) =>
-      watcher(RAM_BASE + offset, bytes, this.running),
-    );
+  watchLoads(physicalAddress: number | bigint, watcher: FrameWatcher): void {
+    this.frames.watchLoads(this.frameAt(physicalAddress), this.accessWatcher(watcher));
   }
 
   /**
    * The same, at any time and at little cost, for loads through the mapping at that same address, as kernels have it;
    * through others they may go unseen.
    */
-  watchLoadsInPlace(physicalAddress: bigint, watcher: FrameWatcher): void {
-    this.frames.watchLoads(
-      this.frameAt(physicalAddress),
-      (offset, bytes) => watcher(RAM_BASE + offset, bytes, this.running),
-      Number(BigInt.asIntN(32, physicalAddress)),
-    );
+  watchLoadsInPlace(physicalAddress: number | bigint, watcher: FrameWatcher): void {
+    const low = Number(physicalAddress) | 0;
+    this.frames.watchLoads(this.frameAt(physicalAddress), this.accessWatcher(watcher), low);
   }
 
-  unwatchLoads(physicalAddress: bigint): void {
+  unwatchLoads(physicalAddress: number | bigint): void {
     this.frames.unwatchLoads(this.frameAt(physicalAddress));
   }
 
-  private frameAt(physicalAddress: bigint): number {
+  private accessWatcher(watcher: FrameWatcher): AccessWatcher {
+    let known = this.accessWatchers.get(watcher);
+    if (known === undefined) {
+      known = (offset, bytes) => watcher(RAM_BASE + offset, bytes, this.running);
+      this.accessWatchers.set(watcher, known);
+    }
+    return known;
+  }
+
+  private frameAt(physicalAddress: number | bigint): number {
     return Math.floor(this.ramOffset(physicalAddress) / PAGE_BYTES);
   }
 
-  private ramOffset(physicalAddress: bigint): number {
+  private ramOffset(physicalAddress: number | bigint): number {
     const offset = Number(physicalAddress) - RAM_BASE;
     if (offset >= 0 && offset < this.state.ramBytes) return offset;
     throw new RangeError(`there is no RAM at 0x${physicalAddress.toString(16)}`);

@@ -118,7 +118,7 @@ export class MemoryAccess extends Translation {
 
   /** Has the TLB take in an address for an access of so many bytes; false where it cannot. */
   refill(low: number, high: number, access: 'read' | 'write', bytes: number): boolean {
-    if (this.quickly(low, high, access, bytes) === 0) return false;
+    if (this.isLikelyAnnounced(low, access) || this.quickly(low, high, access, bytes) === 0) return false;
     this.high = high;
     return this.lookUp(DATA_TLB, access === 'read' ? Tag.read : Tag.write, low, bytes) !== 0;
   }

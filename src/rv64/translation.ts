@@ -103,6 +103,11 @@ export class Translation {
   /** False where the last walk went by an entry that may not be in force any more. */
   private isPresent = true;
 
+  /** The frame where `quickly` gave up last, for the access must be announced; -1 where that was for another reason. */
+  private announced = -1;
+  /** Low word of the virtual page of the last store of which that was so: the next one there is likely to be another. */
+  private announcedPage = -1;
+
   private readonly tableMemory: TableMemory;
   private contexts: Contexts;
   private regimeRoot = 0;
@@ -240,8 +245,9 @@ export class Translation {
     return physical;
   }
 
-  /** The same for an address in halves, without big integers in the ordinary case. */
+  /** The same for an address in halves that `quickly` has just given up on, without big integers in the ordinary case. */
   protected physicalOf(low: number, high: number, access: Access, bytes: number): number {
+    if (this.announced >= 0) return (this.ramPage + this.announced) * PAGE_BYTES + (low & PAGE_OFFSET);
     if (this.pmp.allowsEverything && !this.strict && this.isTranslated(this.modeOf(access))) {
       const page = this.walkQuickly(low, high, access, this.modeOf(access));
       if (page >= 0) return page * PAGE_BYTES + (low & PAGE_OFFSET);
@@ -296,14 +302,19 @@ export class Translation {
    * that something depends on. In strict mode everything takes it.
    */
   quickly(low: number, high: number, access: Access, bytes: number): number {
+    this.announced = -1;
     if ((low & PAGE_OFFSET) + bytes > PAGE_BYTES) return 0;
     const frame = this.frameQuickly(low, high, access);
     if (frame < 0) return 0;
     const offset = frame * PAGE_BYTES + (low & PAGE_OFFSET);
-    if (access === 'read' && this.frames.watchesLoads(frame)) return 0;
-    if (access === 'write' && !this.frames.isPlain(frame)) {
-      if (this.frames.isNews(offset, bytes)) return 0;
-    } else {
+    const isQuiet = access !== 'write' || this.frames.isPlain(frame);
+    if (isQuiet ? access === 'read' && this.frames.watchesLoads(frame) : this.frames.isNews(offset, bytes)) {
+      this.announced = frame;
+      if (access === 'write') this.announcedPage = low & ~PAGE_OFFSET;
+      return 0;
+    }
+    if (this.announcedPage === (low & ~PAGE_OFFSET)) this.announcedPage = -1;
+    if (isQuiet) {
       this.quickFills++;
       this.fill(low, high, frame, access);
     }
@@ -327,6 +338,11 @@ export class Translation {
       this.state.ram.fill(value, start, start + bytes);
     }
     return true;
+  }
+
+  /** Whether a store at an address is likely to be one that `quickly` gives up on. It is only sooner told then. */
+  protected isLikelyAnnounced(low: number, access: Access): boolean {
+    return access === 'write' && (low & ~PAGE_OFFSET) === this.announcedPage;
   }
 
   /** The frame that an address lies in, or -1 where finding out takes the full way. */

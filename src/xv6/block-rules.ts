@@ -40,7 +40,7 @@ export class BlockRules {
         if (call.arguments[0] !== 0) this.checkLock(call, hart);
       },
     });
-    checks.locks.listen({ acquire: (lock, hart) => this.noteLock(lock, hart) });
+    checks.locks.listen((lock, hart) => this.noteLocks(lock, hart));
     probes.on('kfree', { enter: (call) => this.forgetFrame(call.arguments[0]) });
     probes.on('panic', { enter: (call, hart) => this.beforePanic(call, hart) });
   }
@@ -51,10 +51,10 @@ export class BlockRules {
     call.note = locks.of(hart).map(({ lock }) => lock);
   }
 
-  private noteLock(lock: number, hart: Hart): void {
+  private noteLocks(lock: number, hart: Hart): void {
     const call = this.checks.probes.current(hart);
     if (call?.role !== 'kmalloc' && call?.role !== 'kmfree') return;
-    (call.note as number[]).push(lock);
+    this.checks.locks.addTo(call.note as number[], hart, lock);
   }
 
   private checkLock(call: Call, hart: Hart): void {
@@ -99,7 +99,7 @@ export class BlockRules {
     const { guest } = this.checks;
     if (this.watched.has(frame) || !this.frames.isAllocated(frame)) return;
     this.watched.add(frame);
-    guest.machine.watchFrame(BigInt(frame), (address, bytes, hart) => {
+    guest.machine.watchFrame(frame, (address, bytes, hart) => {
       if (hart) this.beforeStore({ start: address, bytes }, hart);
     });
   }
@@ -115,7 +115,7 @@ export class BlockRules {
   }
 
   private forgetFrame(frame: number): void {
-    if (this.watched.delete(frame)) this.checks.guest.machine.unwatchFrame(BigInt(frame));
+    if (this.watched.delete(frame)) this.checks.guest.machine.unwatchFrame(frame);
     this.blocks.forgetFrame(frame);
   }
 

@@ -54,7 +54,7 @@ export class Reporter {
   /** `isEnabled` chooses the rules that are reported; `onFinding` hears of each finding that is no repeat. */
   constructor(
     private readonly guest: Guest,
-    private readonly backtrace: Backtrace,
+    readonly stackOf: Backtrace,
     private readonly isEnabled: (rule: RuleId) => boolean,
     private readonly onFinding: (finding: Finding) => void,
   ) {}
@@ -65,7 +65,7 @@ export class Reporter {
       cycle: hart.cycles,
       hart: hart.index,
       process: this.guest.processOn(hart),
-      stack: this.backtrace(hart, atEntry),
+      stack: this.stackOf(hart, atEntry),
     };
   }
 

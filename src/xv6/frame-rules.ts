@@ -6,6 +6,7 @@
 import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
+import { EventLog } from './event-log.js';
 import type { Event } from './finding.js';
 import { FreeAccessRules } from './free-access-rules.js';
 import { FreedMappingRules } from './freed-mapping-rules.js';
@@ -24,6 +25,8 @@ const enum Frame {
   Allocated,
 }
 
+/** To tell whether kfree has filled a frame, one doubleword of so many will do. */
+const FREE_FILL_STEP = 8;
 /** Eight bytes of junk, as Guest.isFilled compares them. */
 const [FREE_FILL] = new Float64Array(new Uint8Array(8).fill(FREE_JUNK).buffer);
 
@@ -31,14 +34,14 @@ const [FREE_FILL] = new Float64Array(new Uint8Array(8).fill(FREE_JUNK).buffer);
 interface Progress {
   done: boolean;
   frame: number;
-  /** Held when it began, or taken since. */
+  /** Held when it began, or when it gave back one. */
   readonly locks: number[];
 }
 
 export class FrameRules {
   private readonly states: Uint8Array;
-  private readonly allocated: (Event | undefined)[] = [];
-  private readonly freed: (Event | undefined)[] = [];
+  private readonly allocated: EventLog;
+  private readonly freed: EventLog;
   private readonly list: FreeList;
   private readonly guard = new Guard();
   private readonly accesses: FreeAccessRules;
@@ -49,7 +52,10 @@ export class FrameRules {
 
   constructor(private readonly checks: Checks) {
     const { guest, probes } = checks;
-    this.states = new Uint8Array((guest.ramEnd - guest.ramStart) / PAGE_BYTES);
+    const count = (guest.ramEnd - guest.ramStart) / PAGE_BYTES;
+    this.states = new Uint8Array(count);
+    this.allocated = new EventLog(count);
+    this.freed = new EventLog(count);
     this.firstFrame = guest.address('end') ?? guest.ramStart;
     this.list = new FreeList(guest, this.firstFrame, () =>
       checks.notChecked('which frame comes next: this kernel keeps no single stack of free frames'),
@@ -67,10 +73,7 @@ export class FrameRules {
     // Listened to so that it is known when they are under way.
     for (const role of ['freeRange', 'allocatorInit', 'checkFreeList'] as const)
       probes.on(role, { leave: () => {} });
-    checks.locks.listen({
-      acquire: (lock, hart) => this.noteLock(lock, hart),
-      release: (lock, hart) => this.beforeRelease(lock, hart),
-    });
+    checks.locks.listen((lock, hart) => this.beforeRelease(lock, hart));
   }
 
   isFree(frame: number): boolean {
@@ -83,14 +86,13 @@ export class FrameRules {
 
   /** The call that got a frame; undefined for one that is not allocated. */
   allocationOf(frame: number): Event | undefined {
-    return this.isAllocated(frame) ? this.allocated[this.indexOf(frame)] : undefined;
+    return this.isAllocated(frame) ? this.allocated.at(this.indexOf(frame)) : undefined;
   }
 
-  /** The frames that the allocator has given out, with the call that got each. */
-  *allocatedFrames(): Generator<{ frame: number; allocated: Event }> {
+  /** The frames that the allocator has given out. */
+  *allocatedFrames(): Generator<number> {
     for (let index = 0; index < this.states.length; index++) {
-      if (this.states[index] !== Frame.Allocated) continue;
-      yield { frame: this.checks.guest.ramStart + index * PAGE_BYTES, allocated: this.allocated[index]! };
+      if (this.states[index] === Frame.Allocated) yield this.checks.guest.ramStart + index * PAGE_BYTES;
     }
   }
 
@@ -98,8 +100,8 @@ export class FrameRules {
   history(frame: number): { what: string; event: Event }[] {
     const index = this.indexOf(frame);
     const events = [
-      { what: 'allocated', event: this.allocated[index] },
-      { what: 'freed', event: this.freed[index] },
+      { what: 'allocated', event: this.allocated.at(index) },
+      { what: 'freed', event: this.freed.at(index) },
     ];
     const known = events.filter((each): each is { what: string; event: Event } => each.event !== undefined);
     return known.sort((a, b) => a.event.instruction - b.event.instruction);
@@ -120,22 +122,13 @@ export class FrameRules {
     call.note = { done: false, frame, locks: held } satisfies Progress;
   }
 
-  private noteLock(lock: number, hart: Hart): void {
-    const caller = this.allocationOn(hart);
-    if (caller) (caller.note as Progress).locks.push(lock);
-  }
-
-  /** The call of kalloc or kfree that a hart is in. */
-  private allocationOn(hart: Hart): Call | undefined {
-    const call = this.checks.probes.current(hart);
-    return call?.role === 'kalloc' || call?.role === 'kfree' ? call : undefined;
-  }
-
   /** The order in which frames come and go is that in which the allocator's lock is held. */
   private beforeRelease(lock: number, hart: Hart): void {
-    const caller = this.allocationOn(hart);
-    if (caller === undefined) return;
+    const { probes, locks } = this.checks;
+    const caller = probes.current(hart);
+    if (caller?.role !== 'kalloc' && caller?.role !== 'kfree') return;
     const progress = caller.note as Progress;
+    locks.addTo(progress.locks, hart, lock);
     if (progress.done) return;
     if (caller.role === 'kfree') {
       if (this.list.beginsWith(progress.frame)) this.takeBack(caller, hart, true);
@@ -191,7 +184,7 @@ export class FrameRules {
     }
     this.checkLock(call, hart, false);
     this.states[this.indexOf(frame)] = Frame.Allocated;
-    this.allocated[this.indexOf(frame)] = reporter.eventOf(hart, false);
+    this.note(this.allocated, frame, hart, reporter.stackOf(hart, false));
   }
 
   // ---- kfree --------------------------------------------------------------------------------------------
@@ -242,7 +235,7 @@ export class FrameRules {
     const progress = call.note as Progress;
     const { frame } = progress;
     progress.done = true;
-    if (!guest.isFilled(frame, FREE_FILL)) {
+    if (!guest.isFilled(frame, FREE_FILL, FREE_FILL_STEP)) {
       const message = `kfree left ${hex(frame)} as it was, not full of ${hex(FREE_JUNK)}`;
       reporter.report('freed-not-filled', hart, atEntry, message, { physicalAddress: frame });
     }
@@ -253,12 +246,17 @@ export class FrameRules {
     }
     this.checkLock(call, hart, atEntry);
     this.states[this.indexOf(frame)] = Frame.Free;
-    const { instruction, cycle, process, stack } = reporter.eventOf(hart, atEntry);
+    const stack = reporter.stackOf(hart, atEntry);
     // At the entry of release, kfree is where the frame was freed.
-    const freedIn = atEntry ? this.withoutFirst(stack) : stack;
-    this.freed[this.indexOf(frame)] = { instruction, cycle, hart: hart.index, process, stack: freedIn };
+    this.note(this.freed, frame, hart, atEntry ? this.withoutFirst(stack) : stack);
     this.accesses.watch(frame);
     this.mappings.noteFreed(frame, call, hart);
+  }
+
+  private note(log: EventLog, frame: number, hart: Hart, stack: readonly number[]): void {
+    const { guest } = this.checks;
+    const instruction = guest.machine.instructionCount;
+    log.put(this.indexOf(frame), instruction, hart.cycles, hart.index, guest.processOn(hart), stack);
   }
 
   /** One array for all calls with the same stack. */

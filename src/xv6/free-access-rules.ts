@@ -24,14 +24,14 @@ export class FreeAccessRules {
   /** To be called when a frame has become free. */
   watch(frame: number): void {
     const { machine } = this.checks.guest;
-    machine.watchFrame(BigInt(frame), this.beforeStore);
-    machine.watchLoadsInPlace(BigInt(frame), this.beforeLoad);
+    machine.watchFrame(frame, this.beforeStore);
+    machine.watchLoadsInPlace(frame, this.beforeLoad);
   }
 
   unwatch(frame: number): void {
     const { machine } = this.checks.guest;
-    machine.unwatchFrame(BigInt(frame));
-    machine.unwatchLoads(BigInt(frame));
+    machine.unwatchFrame(frame);
+    machine.unwatchLoads(frame);
   }
 
   private readonly beforeStore: FrameWatcher = (address, bytes, hart) => {
@@ -53,7 +53,7 @@ export class FreeAccessRules {
     const { guest, probes, reporter } = this.checks;
     const frame = roundDown(address);
     if (hart === undefined || address - frame < LINK_BYTES) return;
-    guest.machine.unwatchLoads(BigInt(frame));
+    guest.machine.unwatchLoads(frame);
     const call = probes.current(hart);
     if (call && READERS.includes(call.role)) return;
     const value = hex(guest.read(address - (address % 8), 8)!);

@@ -18,19 +18,21 @@ interface Habit {
 
 export class Guard {
   private readonly habits = new Map<string, Habit>();
+  /** Names that count as one, by each of them. */
+  private readonly classes = new Map<string, string>();
 
   /**
    * Takes note of a change by a function that holds locks of these names. Returns the name of one that this function, or
    * another one that changes the list, always holds, and this call does not.
    */
   missingAt(changer: string, names: readonly string[]): string | undefined {
-    const held = names.map(classOf);
+    const held = names.map((name) => this.classOf(name));
     let own = this.habits.get(changer);
     if (own === undefined) this.habits.set(changer, (own = { changes: 0, always: held, ever: new Set() }));
     const always = own.always.filter((name) => held.includes(name));
     if (always.length === 0 && own.always.length > 0 && own.changes >= SETTLED) return own.always[0];
     own.changes++;
-    own.always = always;
+    if (always.length < own.always.length) own.always = always;
     held.forEach((name) => own.ever.add(name));
     return own.changes > SETTLED ? this.neverHeldBy(own) : undefined;
   }
@@ -43,6 +45,10 @@ export class Guard {
     }
     return undefined;
   }
-}
 
-const classOf = (name: string): string => name.replace(/\d+/g, '');
+  private classOf(name: string): string {
+    let known = this.classes.get(name);
+    if (known === undefined) this.classes.set(name, (known = name.replace(/\d+/g, '')));
+    return known;
+  }
+}

@@ -72,10 +72,13 @@ export class Guest implements ReadableMemory {
     return text;
   }
 
-  /** Whether the doublewords of a frame from the second one on are all `value`, read as a double that equals itself only. */
-  isFilled(frame: number, value: number): boolean {
+  /**
+   * Whether the doublewords of a frame from the second one on are all `value`, read as a double that equals itself only;
+   * or the last of each so many.
+   */
+  isFilled(frame: number, value: number, step = 1): boolean {
     const start = (frame - RAM_BASE) / 8;
-    for (let at = start + 1; at < start + PAGE_BYTES / 8; at++) {
+    for (let at = start + Math.max(step - 1, 1); at < start + PAGE_BYTES / 8; at += step) {
       if (this.doubles[at] !== value) return false;
     }
     return true;

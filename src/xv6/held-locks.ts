@@ -5,7 +5,7 @@
  * number comes after another one with a lock of some name; whatever is not in there is looked at in `beforeAcquire`.
  */
 import { registerOf } from '../machine/as-numbers.js';
-import type { EmitProbe, I32, ProbeEmitter } from '../rv64/emitter.js';
+import type { EmitProbe } from '../rv64/emitter.js';
 import type { Hart } from '../rv64/hart.js';
 import { HART_BYTES, MAX_HARTS } from '../rv64/state.js';
 import type { Guest } from './guest.js';
@@ -30,14 +30,12 @@ export interface Held {
   readonly from: number;
 }
 
-export interface LockListener {
-  acquire?(lock: number, hart: Hart): void;
-  release?(lock: number, hart: Hart): void;
-}
+/** Hears of a lock that a hart is about to give back. */
+export type ReleaseListener = (lock: number, hart: Hart) => void;
 
 /**
  * Where in the notes, in bytes: for each hart, where its last entry lies, and behind that the entries. Then a word that is
- * not 0 while each lock has to be told of, and the table. Locks are distances from RAM's beginning.
+ * not 0 while each lock given back has to be told of, and the table. Locks are distances from RAM's beginning.
  */
 const LAST = 0;
 const FIRST = 16;
@@ -65,7 +63,7 @@ export class HeldLocks {
   areSeen = false;
 
   private readonly notes: Int32Array;
-  private readonly listeners: LockListener[] = [];
+  private readonly listeners: ReleaseListener[] = [];
   /** The numbers, by that before and the name. */
   private readonly numbers = new Map<number, number>();
   /** By where they lie, from RAM's beginning. */
@@ -88,8 +86,8 @@ export class HeldLocks {
     probes.onEntry('release', (hart) => this.beforeRelease(hart), emitRelease(ramStart));
   }
 
-  /** Has `listener` told of each lock taken or given back between `beginTelling` and `endTelling`. */
-  listen(listener: LockListener): void {
+  /** Has `listener` told of each lock that any hart gives back between `beginTelling` and `endTelling`. */
+  listen(listener: ReleaseListener): void {
     this.listeners.push(listener);
   }
 
@@ -113,6 +111,12 @@ export class HeldLocks {
     const held = begun.filter(({ lock }) => this.guest.word(lock + holderOffset) === cpu);
     if (held.length < begun.length) this.replace(hart, held);
     return held;
+  }
+
+  /** Adds the addresses of the locks that a hart has to others, and `lock`, which it is about to give back. */
+  addTo(others: number[], hart: Hart, lock: number): void {
+    if (!others.includes(lock)) others.push(lock);
+    for (const held of this.of(hart)) if (!others.includes(held.lock)) others.push(held.lock);
   }
 
   /** The name of the lock at an address, or the address. */
@@ -148,22 +152,16 @@ export class HeldLocks {
       this.enterRow(lock, hart);
     }
     this.push(hart, { lock, from });
-    this.tell('acquire', lock, hart);
   }
 
   private beforeRelease(hart: Hart): void {
     const lock = registerOf(hart, ARGUMENT_0);
     if (!this.guest.isRam(lock, LOCK_BYTES)) return;
     this.holderOffset ??= this.findHolder(lock, hart);
+    if (this.note(TOLD) !== 0) for (const listener of this.listeners) listener(lock, hart);
     const last = this.lastOf(hart);
     if (this.lockAt(last) === lock) this.setLast(hart, last - ENTRY_BYTES);
     else this.remove(lock, hart);
-    this.tell('release', lock, hart);
-  }
-
-  private tell(what: 'acquire' | 'release', lock: number, hart: Hart): void {
-    if (this.notes[TOLD >>> 2] === 0) return;
-    for (const listener of this.listeners) listener[what]?.(lock, hart);
   }
 
   /** A lock that is about to be released says who has it by the address of that hart's struct cpu. */
@@ -274,7 +272,7 @@ const emitAcquire =
     const { i32, i64 } = t;
     const hart = t.hart();
     const lock = i64.sub(t.x(ARGUMENT_0), i64.constant(BigInt(ramStart)));
-    t.callIf(i32.or(isTold(t), i64.geU(lock, i64.constant(BigInt(lockEnd)))));
+    t.callIf(i64.geU(lock, i64.constant(BigInt(lockEnd))));
     const name = t.ramWord(t.lowWord(lock), NAME_OFFSET);
     const last = t.lowWord(t.keep('first', t.zeroExtend(t.note(hart, LAST))));
     const before = t.note(last, Entry.number);
@@ -295,8 +293,7 @@ const emitRelease =
     const hart = t.hart();
     const last = t.note(hart, LAST);
     const lock = i64.sub(t.x(ARGUMENT_0), i64.constant(BigInt(ramStart)));
-    t.callIf(i32.or(isTold(t), i64.ne(t.zeroExtend(t.note(last, Entry.lock)), lock)));
+    const isTold = t.note(i32.constant(0), TOLD);
+    t.callIf(i32.or(isTold, i64.ne(t.zeroExtend(t.note(last, Entry.lock)), lock)));
     t.setNote(hart, LAST, i32.sub(last, i32.constant(ENTRY_BYTES)));
   };
-
-const isTold = (t: ProbeEmitter): I32 => t.note(t.i32.constant(0), TOLD);

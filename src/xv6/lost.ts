@@ -16,8 +16,8 @@ import { entryAt } from './tables.js';
  * Cycles between searches, at least; in a long run so much of its time. Later is no loss: a finding is about the call
  * that got the frame.
  */
-const SEARCH_CYCLES = 5_000_000;
-const SEARCH_SHARE = 1 / 16;
+const SEARCH_CYCLES = 20_000_000;
+const SEARCH_SHARE = 1 / 8;
 /** The age from which on a frame in nobody's hands is not just changing them. */
 const MINIMUM_AGE_CYCLES = 1_000_000;
 
@@ -69,9 +69,10 @@ export class LostFrames {
     this.searched = cycle;
     this.checks.tables.update();
     const reached = this.reach();
-    for (const { frame, allocated } of this.frames.allocatedFrames()) {
-      if (reached.has(frame) || this.reported.has(frame) || cycle - allocated.cycle < MINIMUM_AGE_CYCLES)
-        continue;
+    for (const frame of this.frames.allocatedFrames()) {
+      if (reached.has(frame) || this.reported.has(frame)) continue;
+      const allocated = this.frames.allocationOf(frame)!;
+      if (cycle - allocated.cycle < MINIMUM_AGE_CYCLES) continue;
       this.reported.add(frame);
       const message = `frame ${hex(frame)} is allocated, and nothing points to it any more`;
       this.checks.reporter.reportEvent('frame-lost', allocated, message, { physicalAddress: frame });

@@ -109,7 +109,7 @@ export class SharingRules {
     const { guest, tables } = this.checks;
     const end = roundUp(guest.address('end') ?? guest.ramStart);
     if (this.isHeldIn(roundDown(guest.address('etext') ?? end), end, frame)) return true;
-    for (const { frame: each } of this.frames().allocatedFrames()) {
+    for (const each of this.frames().allocatedFrames()) {
       // What is mapped is a user's, or a kernel stack, where old values lie about.
       const isStructure = !tables.isTable(each) && tables.mappingsOf(each).length === 0;
       if (isStructure && this.isHeldIn(each, each + PAGE_BYTES, frame)) return true;
