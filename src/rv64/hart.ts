@@ -283,7 +283,7 @@ export class Hart extends Traps {
     const codePage = this.page ?? this.uncachedPage;
     const { run, word } = codePage;
     let low = words[PC];
-    translator?.arrive(codePage, (low >>> 1) & 0x7ff);
+    translator?.arrive(codePage, (low >>> 1) & 0x7ff, this);
     const page = low & PAGE_MASK;
     const high = words[PC + 1];
     words[NEXT + 1] = high;
@@ -299,7 +299,7 @@ export class Hart extends Traps {
       words[PC] = low;
       words[PC + 1] = words[NEXT + 1];
       if (--words[FUEL] <= 0 || (low & PAGE_MASK) !== page || words[PC + 1] !== high) return;
-      if (low !== next && translator?.arrive(codePage, (low >>> 1) & 0x7ff)) return;
+      if (low !== next && translator?.arrive(codePage, (low >>> 1) & 0x7ff, this)) return;
     } while (true);
   }
 }

@@ -3,6 +3,7 @@
  * same. The machine is right without one.
  */
 import type { CodePage } from './code-page.js';
+import type { Hart } from './hart.js';
 
 export interface Translator {
   /**
@@ -11,8 +12,8 @@ export interface Translator {
    */
   run(hart: number): void;
 
-  /** Notes that execution has jumped to a slot of a page. True when translated code begins there. */
-  arrive(page: CodePage, slot: number): boolean;
+  /** Notes that a hart's execution has jumped to a slot of a page. True when translated code begins there. */
+  arrive(page: CodePage, slot: number, hart: Hart): boolean;
 
   /** A page's instructions are no longer what they were. */
   forget(page: CodePage): void;

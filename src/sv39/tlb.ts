@@ -150,6 +150,14 @@ export class Tlb {
     this.contexts[(context - this.start) / TLB_CONTEXT_BYTES].filled.push(entry);
   }
 
+  /** The frame that a context knows an address to lie in, for accesses in the way of `tag`. */
+  frameAt(context: number, address: bigint, tag: Tag): number | undefined {
+    const low = Number(BigInt.asIntN(32, address));
+    const high = Number(BigInt.asIntN(32, address >> 32n));
+    const entry = (context >>> 2) + entryOf(low);
+    return this.hasTag(entry + tag, low & ~0xfff, high) ? this.words[entry + FRAME] : undefined;
+  }
+
   private hasTag(word: number, page: number, high: number): boolean {
     return this.words[word] === page && this.words[word + 1] === high;
   }

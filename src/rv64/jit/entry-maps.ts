@@ -26,6 +26,12 @@ export class EntryMaps {
     return page.entryMap !== 0 && this.state.words[this.wordOf(page.entryMap) + slot] !== 0;
   }
 
+  /** Index in the table of what begins at a slot of a frame; 0 where no translated code does. */
+  indexAt(frame: number, slot: number): number {
+    const { words } = this.state;
+    return words[this.wordOf(words[(this.tables.mapOfFrame >>> 2) + frame] / ENTRY_MAP_BYTES) + slot];
+  }
+
   /** From now on execution that comes to a slot of the page goes on in a function of the table. */
   set(page: CodePage, slot: number, tableIndex: number): void {
     if (page.entryMap === 0) this.assign(page);

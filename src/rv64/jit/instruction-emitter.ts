@@ -24,20 +24,23 @@ import {
   teeLocal,
 } from './wasm.js';
 
-/** How an instruction ends a block. Places are distances in the page, and may lie outside of it. */
+/** How an instruction ends a block. Places are distances from the beginning of the region's page. */
 export type Flow =
   | { readonly kind: 'branch'; readonly condition: Code; readonly taken: number }
   | { readonly kind: 'jump'; readonly to: number }
-  /** A jump that is to be followed by a return to the next instruction. */
+  /** A jump that is to be followed by a return to the next instruction, where it is followed itself. */
   | { readonly kind: 'call'; readonly to: number }
-  /** To the address in the local `target`, which may be where a call of the region returns to. */
-  | { readonly kind: 'indirect' }
+  /**
+   * To the address in the local `target`. That is `likely`, where it is given; or where a call of the region returns to,
+   * unless this is a call itself.
+   */
+  | { readonly kind: 'indirect'; readonly likely: number | undefined; readonly isCall: boolean }
   /** Leaves the region by its own code. */
   | { readonly kind: 'leave' };
 
 /** A translated instruction. */
 export interface Instruction {
-  /** Distance in the page. */
+  /** Distance from the beginning of the region's page. */
   readonly offset: number;
   readonly bytes: number;
   readonly code: Code;
@@ -86,14 +89,8 @@ export interface RowReference {
 }
 
 export class InstructionEmitter implements Emitter, ProbeEmitter {
-  /**
-   * `isHot` tells which functions a call goes to within the region, by their distances in the page; `counts` whether the
-   * code counts accesses and idioms.
-   */
-  constructor(
-    private readonly isHot: (offset: number) => boolean,
-    readonly counts: boolean,
-  ) {}
+  /** `counts` tells whether the code counts accesses and idioms. */
+  constructor(readonly counts: boolean) {}
 
   readonly i64 = operations<I64, number | bigint>(i64Const, Op.i64);
   readonly i32 = operations<I32, number>(i32Const, Op.i32);
@@ -110,12 +107,23 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
   private offset = 0;
   private word = 0;
   private row!: RowReference;
+  private likely: number | undefined;
   /** Blocks of its own that the instruction's code stands in just now. */
   private nesting = 0;
 
-  /** Emits the instruction `word` (as code pages keep it) at a distance in the page. */
-  emit(offset: number, word: number, row: RowReference, emit: (t: Emitter) => void): Instruction {
+  /**
+   * Emits the instruction `word` (as code pages keep it) at a distance from the page. `likely` is where it will jump to if
+   * its address is what the instruction before it has computed.
+   */
+  emit(
+    offset: number,
+    word: number,
+    row: RowReference,
+    likely: number | undefined,
+    emit: (t: Emitter) => void,
+  ): Instruction {
     this.code = [];
+    this.likely = likely;
     this.flow = undefined;
     this.touchesMemory = false;
     this.offset = offset;
@@ -275,16 +283,14 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
   }
 
   jump(distance: number, link: number): void {
-    const to = this.offset + distance;
-    if (link !== 0 && !this.isHot(to)) return this.jumpTo(asI64(addressAt(to)), link);
     this.set(link, this.nextPc());
-    this.flow = { kind: link === 0 ? 'jump' : 'call', to };
+    this.flow = { kind: link === 0 ? 'jump' : 'call', to: this.offset + distance };
   }
 
   jumpTo(address: I64, link: number): void {
     this.push(codeOf(address), setLocal(Local.target));
     this.set(link, this.nextPc());
-    this.flow = { kind: 'indirect' };
+    this.flow = { kind: 'indirect', likely: this.likely, isCall: link !== 0 };
   }
 
   // ---- everything else ------------------------------------------------------------------------------------

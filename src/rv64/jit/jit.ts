@@ -2,6 +2,7 @@
  * The translator: decides which code is hot, turns it into WebAssembly, and finds it again by its content when the
  * same code shows up on another page of RAM.
  */
+import { Tag } from '../../sv39/tlb.js';
 import type { CodePage } from '../code-page.js';
 import type { Hart } from '../hart.js';
 import { rows } from '../isa/index.js';
@@ -12,7 +13,7 @@ import { EntryMaps } from './entry-maps.js';
 import type { Validate } from './host-support.js';
 import { unpackMiss } from './layout.js';
 import { type Measured, Meter } from './meter.js';
-import { findRegion, type Region } from './region.js';
+import { type Callee, findRegion, type Region } from './region.js';
 import { buildSupport, Step, type Support } from './support.js';
 import { encodeRegions } from './translate.js';
 import { type Translation, Translations } from './translations.js';
@@ -57,10 +58,19 @@ const BATCH = 8;
 const HOST_BYTES = 60;
 
 const FUEL = Offset.fuel >>> 2;
+const FETCH_TLB = Offset.fetchTlb >>> 2;
 
 interface Request {
   readonly page: CodePage;
   readonly slot: number;
+  /** Virtual address of the page, and the TLB context that knows it by that. */
+  readonly base: bigint;
+  readonly context: number;
+}
+
+interface Found extends Request {
+  readonly region: Region;
+  readonly index: number;
 }
 
 export class Jit implements Translator {
@@ -104,13 +114,13 @@ export class Jit implements Translator {
     this.instructions += this.harts[hart].steps - before;
   }
 
-  arrive(page: CodePage, slot: number): boolean {
+  arrive(page: CodePage, slot: number, hart: Hart): boolean {
     if (this.entryMaps.has(page, slot)) return true;
     const heat = page.heat[slot];
     if (heat === 255 || page.frame < 0) return false;
     page.heat[slot] = heat + 1;
     if (heat === 0 && this.reuse(page, slot)) return true;
-    if (heat + 1 === this.hot) this.request(page, slot);
+    if (heat + 1 === this.hot) this.request(page, slot, hart);
     else if (heat + 1 === 2 * this.hot) this.translateRequests();
     return this.entryMaps.has(page, slot);
   }
@@ -141,8 +151,8 @@ export class Jit implements Translator {
     return hart.resume() ? Step.jump : Step.leave;
   }
 
-  private request(page: CodePage, slot: number): void {
-    this.requests.push({ page, slot });
+  private request(page: CodePage, slot: number, hart: Hart): void {
+    this.requests.push({ page, slot, base: hart.pc & ~0xfffn, context: hart.words[FETCH_TLB] });
     if (this.requests.length >= BATCH) this.translateRequests();
   }
 
@@ -154,22 +164,52 @@ export class Jit implements Translator {
 
   private translateAll(): void {
     this.translations.trim();
-    const found: (Request & { readonly region: Region })[] = [];
-    for (const { page, slot } of this.requests) {
-      if (this.reuse(page, slot)) continue;
-      const region = findRegion(
-        this.viewOf(page),
-        2 * slot,
-        (at) => page.probeAt(at),
-        (at) => this.isHot(page, at),
-        this.meter !== undefined,
-      );
-      if (region) found.push({ page, slot, region });
-    }
+    // What is called is hotter than what calls it, and is to be known by then.
+    const requests = this.requests.sort((a, b) => b.page.heat[b.slot] - a.page.heat[a.slot]);
     this.requests = [];
-    if (found.length === 0) return;
-    const regions = found.map((item) => item.region);
-    const slots = this.translations.claimSlots(found.length);
+    const indices = this.translations.claimSlots(requests.length);
+    const found: Found[] = [];
+    for (const request of requests) {
+      if (this.reuse(request.page, request.slot)) continue;
+      const region = this.find(request, found);
+      if (region) found.push({ ...request, region, index: indices.pop()! });
+    }
+    this.translations.returnSlots(indices);
+    if (found.length > 0) this.translate(found);
+  }
+
+  private find(request: Request, foundBefore: readonly Found[]): Region | undefined {
+    const { page, slot } = request;
+    return findRegion(
+      this.viewOf(page),
+      2 * slot,
+      {
+        probeAt: (at) => page.probeAt(at),
+        isHot: (at) => this.isHot(page, at),
+        calleeAt: (distance) => this.calleeAt(request, distance, foundBefore),
+      },
+      this.meter !== undefined,
+    );
+  }
+
+  /** What has been translated, or is about to be, at a distance from a page. */
+  private calleeAt(
+    { base, context }: Request,
+    distance: number,
+    found: readonly Found[],
+  ): Callee | undefined {
+    const frame = this.harts[0].frames.tlb.frameAt(context, base + BigInt(distance), Tag.fetch);
+    if (frame === undefined) return undefined;
+    const slot = (distance & 0xfff) >>> 1;
+    const index = this.entryMaps.indexAt(frame, slot);
+    if (index !== 0) return this.translations.at(index);
+    const one = found.find((item) => item.page.frame === frame && item.slot === slot);
+    return one && { index: one.index, ...one.region };
+  }
+
+  private translate(found: readonly Found[]): void {
+    const regions = found.map(({ region }) => region);
+    const slots = found.map(({ index }) => index);
     const bytes = encodeRegions(regions, slots, this.entryMaps.tables);
     const { memory } = this.state;
     const { functions: table } = this.translations;
@@ -178,9 +218,9 @@ export class Jit implements Translator {
       env: { memory, table, step, mulh, mulhsu, mulhu, refill, fill },
     });
     const share = (bytes.length * HOST_BYTES) / found.length;
-    found.forEach(({ page, slot, region }, index) => {
-      this.install(page, slot, this.translations.add(page, slot, region, slots[index], share));
-    });
+    for (const { page, slot, region, index } of found) {
+      this.install(page, slot, this.translations.add(page, slot, region, index, share));
+    }
     this.translated += found.length;
   }
 

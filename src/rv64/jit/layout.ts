@@ -48,7 +48,7 @@ export const Local = {
   map: 3,
   /** Table index of the function to go on with. */
   next: 4,
-  /** Where the region is left before it is done: distance in the page, and above 12 bits the fuel to give back. */
+  /** Where the region is left before it is done: the fuel to give back, and above 8 bits the distance from the page. */
   at: 5,
   /** For which access it is left (see `packMiss`); then whether the TLB has taken it in. 0 where it is left for nothing like it. */
   miss: 6,
@@ -71,8 +71,8 @@ export const Local = {
 } as const;
 export const I32_LOCALS = 11;
 export const COUNTED = [Local.hits, Local.idioms, Local.idiomInstructions];
-/** Where in `at` the fuel begins. */
-export const AT_UNUSED_SHIFT = 12;
+/** Where in `at` the distance begins. */
+export const AT_OFFSET_SHIFT = 8;
 
 /** The value of `miss` for an access that the TLB does not know: its bytes, and whether it stores. */
 export const NO_MISS = 0;
@@ -96,9 +96,9 @@ export interface Tables {
 }
 
 const TLB_ENTRY_BYTES = 32;
-const FETCH_TAG = 16;
+export const FETCH_TAG = 16;
 export const ADDEND_OFFSET = 24;
-const FRAME_OFFSET = 28;
+export const FRAME_OFFSET = 28;
 
 /** Puts the offset of the TLB entry for an address on the stack; `context` and `address` are code that do so for those. */
 export const tlbEntry = (context: Code, address: Code): Code => [

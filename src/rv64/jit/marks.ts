@@ -2,7 +2,7 @@
  * Marks: what code leaves open that depends on where in its region it will stand, and how that is filled in. They are
  * numbers that are no bytes.
  */
-import { AT_UNUSED_SHIFT } from './layout.js';
+import { AT_OFFSET_SHIFT } from './layout.js';
 import { append, type Code, signed, unsigned } from './wasm.js';
 
 /** The first four are depths of labels; see `inside`. */
@@ -16,7 +16,7 @@ export const Mark = {
   /** Go on at `target`. */
   jump: 0x103,
 
-  /** The operand of i32.const: distance in the page of this instruction, and above 12 bits the fuel to give back. */
+  /** The operand of i32.const: what `at` is for this instruction. */
   at: 0x104,
   /** The operand of i32.const: the fuel to give back. */
   unused: 0x105,
@@ -36,7 +36,7 @@ export interface Place {
   readonly jump: number;
   readonly out: number;
   readonly saveRegisters: Code;
-  /** Distance in the page of the instruction. */
+  /** Distance of the instruction from the beginning of the page. */
   readonly offset: number;
   /** Fuel that was taken for it and for what follows it in its block. */
   readonly unused: number;
@@ -72,8 +72,8 @@ function meaning(mark: number, at: Place): Code {
   }
 }
 
-/** See Local.at. Distances are below 4096, as every instruction lies in the page; blocks have fewer than 256 instructions. */
-export const packAt = (offset: number, unused: number): number => offset | (unused << AT_UNUSED_SHIFT);
+/** See Local.at. Distances have 24 bits, with their sign; blocks have fewer than 256 instructions. */
+export const packAt = (offset: number, unused: number): number => (offset << AT_OFFSET_SHIFT) | unused;
 
 /** Instructions with a mark for operand. */
 export const constMark = (mark: number): Code => [0x41, mark];

@@ -35,12 +35,7 @@ export function regionText(
   followsCalls: boolean,
 ): RegionText | undefined {
   const entry = Number(address & 0xfffn);
-  const region = findRegion(
-    page,
-    entry,
-    () => undefined,
-    () => followsCalls,
-  );
+  const region = findRegion(page, entry, { probeAt: () => undefined, isHot: () => followsCalls });
   if (region === undefined) return undefined;
   const base = address - BigInt(entry);
   const instructionAt = (offset: number): string => {

@@ -4,7 +4,8 @@
  * forward paths meet stands behind a block that they break out of, and any other stands where its one predecessor
  * branches to it. A backward branch into the middle of a loop leaves the region.
  */
-import { Local, NO_MISS } from './layout.js';
+import { guard } from './guard.js';
+import { Local, NO_MISS, type Tables } from './layout.js';
 import { packAt, place } from './marks.js';
 import type { Block, Target } from './region.js';
 import { addressAt } from './values.js';
@@ -23,15 +24,16 @@ import {
 /**
  * Appends the code of a region's blocks to `output`. It is to stand in four blocks, whose ends are the labels miss (the innermost),
  * bail, jump and out; every path branches to one of them. `saveRegisters` stores what the region has written. `note` is told what
- * the code from a position on is for: an instruction, by its distance in the page, or something in words.
+ * the code from a position on is for: an instruction, by its distance from the page, or something in words.
  */
 export function structure(
   output: number[],
   blocks: readonly Block[],
   saveRegisters: Code,
+  tables: Tables,
   note: Note = () => {},
 ): void {
-  new Writer(output, blocks, new Flow(blocks), saveRegisters, note).tree(0);
+  new Writer(output, blocks, new Flow(blocks), saveRegisters, tables, note).tree(0);
 }
 
 export type Note = (at: number, what: number | string) => void;
@@ -140,6 +142,7 @@ class Writer {
     private readonly blocks: readonly Block[],
     private readonly flow: Flow,
     private readonly saveRegisters: Code,
+    private readonly tables: Tables,
     private readonly note: Note,
   ) {}
 
@@ -171,6 +174,10 @@ class Writer {
     const block = this.blocks[this.flow.order[position]];
     const { instructions } = block;
     const count = instructions.length;
+    if (block.guard !== undefined) {
+      this.note(this.code.length, 'a copy, where it is one');
+      this.push(guard(this.tables, block.offset, block.guard, branchIf(this.depths().jump)));
+    }
     if (block.idiom) {
       this.note(this.code.length, 'many rounds at a time');
       this.push(block.idiom);
@@ -228,7 +235,7 @@ class Writer {
     } else this.tree(to);
   }
 
-  /** Distance in the page. */
+  /** Distance from the page. */
   private placeOf(target: Target): number {
     return 'block' in target ? this.blocks[target.block].offset : target.outside;
   }

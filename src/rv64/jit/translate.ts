@@ -1,7 +1,7 @@
 /** Turns regions into the functions of a WebAssembly module. */
 import { Offset } from '../state.js';
 import {
-  AT_UNUSED_SHIFT,
+  AT_OFFSET_SHIFT,
   COUNTED,
   findNext,
   goOn,
@@ -58,7 +58,7 @@ export function encodeRegion(
   note(0, 'into locals');
   append(code, [emitter.usesMemory ? loadTlb : [], loadRegisters(emitter.locals)]);
   append(code, [beginBlock, beginBlock, beginBlock, beginBlock]);
-  structure(code, region.blocks, saveRegisters, note);
+  structure(code, region.blocks, saveRegisters, tables, note);
   append(code, [Op.end]);
   note(code.length, 'have the TLB take in $address');
   append(code, [refill, Op.end]);
@@ -115,9 +115,9 @@ const refill: Code = [
  * in every loop.
  */
 const bail: Code = [
-  [getLocal(Local.page), getLocal(Local.at), i32Const(0xfff), Op.i32.and, Op.extendU, Op.i64.add],
+  [getLocal(Local.page), getLocal(Local.at), i32Const(AT_OFFSET_SHIFT), Op.i32.shrS, Op.extendS, Op.i64.add],
   setLocal(Local.target),
-  [getLocal(Local.fuel), getLocal(Local.at), i32Const(AT_UNUSED_SHIFT), Op.i32.shrU, Op.i32.add],
+  [getLocal(Local.fuel), getLocal(Local.at), i32Const(2 ** AT_OFFSET_SHIFT - 1), Op.i32.and, Op.i32.add],
   setLocal(Local.fuel),
   [getLocal(Local.miss), Op.i32.eqz, branchIf(1)],
 ];

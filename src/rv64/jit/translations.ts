@@ -16,12 +16,15 @@ export interface Translation {
   readonly index: number;
   readonly decoded: Region['decoded'];
   readonly ranges: readonly Range[];
+  readonly hasProbes: boolean;
   /** The bytes it was made from, range by range. */
   readonly content: readonly Uint8Array[];
   /** What it takes of the budget. */
   readonly bytes: number;
   /** Undefined where it is not to be found again, for a probe makes it other than its bytes say. */
   readonly key: number | undefined;
+  /** Indices of functions of other pages that it has copies of. */
+  readonly copied: readonly number[];
   generation: number;
 }
 
@@ -29,7 +32,8 @@ export class Translations {
   private readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
   private readonly freeSlots: number[] = [];
   private readonly byKey = new Map<number, Translation[]>();
-  private readonly all = new Set<Translation>();
+  /** By their indices. */
+  private readonly all = new Map<number, Translation>();
   private generation = 0;
   private isAgeing = false;
   /** Bytes of the budget that are used, and translations dropped so far. */
@@ -62,20 +66,31 @@ export class Translations {
     return Array.from({ length: count }, () => this.freeSlots.pop()!);
   }
 
+  /** Gives back slots that were not needed. */
+  returnSlots(slots: readonly number[]): void {
+    this.freeSlots.push(...slots);
+  }
+
+  at(index: number): Translation | undefined {
+    return this.all.get(index);
+  }
+
   /** Remembers the translation of the region that begins at a slot of a page. */
   add(page: CodePage, slot: number, region: Region, index: number, bytes: number): Translation {
     const page4096 = this.contentOf(page);
-    const { decoded, ranges } = region;
+    const { decoded, ranges, hasProbes, blocks } = region;
     const translation: Translation = {
       index,
       decoded,
       ranges,
+      hasProbes,
       content: ranges.map(({ start, end }) => page4096.slice(start, end)),
       bytes,
       key: page.hasProbes ? undefined : this.keyOf(page, slot),
+      copied: blocks.flatMap(({ guard }) => (guard === undefined ? [] : [guard])),
       generation: this.generation,
     };
-    this.all.add(translation);
+    this.all.set(index, translation);
     this.used += bytes;
     if (translation.key !== undefined) {
       const others = this.byKey.get(translation.key);
@@ -103,19 +118,16 @@ export class Translations {
       this.generation++;
       this.isAgeing = true;
     } else if (this.used > this.budget) {
+      this.forgetPages();
       this.drop((translation) => translation.generation < this.generation);
-      if (this.used > (this.budget * 3) / 4) {
-        this.forgetPages();
-        this.drop(() => true);
-      }
+      if (this.used > (this.budget * 3) / 4) this.drop(() => true);
       this.isAgeing = false;
     }
   }
 
   private drop(isDropped: (translation: Translation) => boolean): void {
-    for (const translation of this.all) {
-      if (!isDropped(translation)) continue;
-      this.all.delete(translation);
+    for (const translation of this.withCopies(isDropped)) {
+      this.all.delete(translation.index);
       this.table.set(translation.index, null);
       this.freeSlots.push(translation.index);
       this.used -= translation.bytes;
@@ -126,6 +138,19 @@ export class Translations {
       if (others.length > 0) this.byKey.set(key, others);
       else this.byKey.delete(key);
     }
+  }
+
+  /** Those that are to be dropped, and what has copies of them: it would take whatever gets their indices for them. */
+  private withCopies(isDropped: (translation: Translation) => boolean): Set<Translation> {
+    const found = new Set<Translation>();
+    for (let before = -1; before < found.size;) {
+      before = found.size;
+      for (const translation of this.all.values()) {
+        const hasCopy = translation.copied.some((index) => found.has(this.all.get(index)!));
+        if (hasCopy || isDropped(translation)) found.add(translation);
+      }
+    }
+    return found;
   }
 
   /** A number for the first bytes of an entry and its place. */

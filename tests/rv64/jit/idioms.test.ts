@@ -96,12 +96,8 @@ describe('a loop that fills or copies', () => {
       jalr x0, 0(ra)`);
     const page = new Uint8Array(4096);
     page.set(bytes);
-    const region = findRegion(
-      new DataView(page.buffer),
-      entry,
-      () => undefined,
-      () => false,
-    )!;
+    const nothing = (): undefined => undefined;
+    const region = findRegion(new DataView(page.buffer), entry, { probeAt: nothing, isHot: () => false })!;
     expect(region.blocks[0].offset).toBe(entry);
     expect(region.blocks.filter((block) => block.idiom !== undefined).map((block) => block.offset)).toEqual([
       0,

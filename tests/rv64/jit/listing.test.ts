@@ -34,12 +34,8 @@ function assembled(code: readonly string[]): Buffer {
 }
 
 function expectListing(page: DataView, address: bigint, followsCalls: boolean): void {
-  const region = findRegion(
-    page,
-    Number(address & 0xfffn),
-    () => undefined,
-    () => followsCalls,
-  )!;
+  const surroundings = { probeAt: () => undefined, isHot: () => followsCalls };
+  const region = findRegion(page, Number(address & 0xfffn), surroundings)!;
   const { code } = encodeRegion(region, TABLES);
   const text = regionText(page, address, String, followsCalls)!;
   expect(assembled(text.code).includes(Buffer.from(code))).toBe(true);

@@ -1,6 +1,7 @@
 /**
  * Programs of random instructions, run by the interpreter and by translated code: after any number of cycles the two
- * must be the same machine, to the bit. The programs trap, branch, store into themselves and are interrupted.
+ * must be the same machine, to the bit. The programs trap, branch, call a function in the next page, store into themselves
+ * and are interrupted.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -30,6 +31,10 @@ const TEMPORARY = 31;
 const reserved = [DATA_POINTER, CODE_POINTER, INSTRUCTION, COUNTER, TEMPORARY];
 
 const BODY_LENGTH = 40;
+const FUNCTION_LENGTH = 8;
+/** Where in the body the function is called, and where it lies from its beginning. */
+const CALLS = [7, 8, 30];
+const FUNCTION_OFFSET = 4096;
 
 const rowByName = new Map(rows.map((row) => [row.name, row]));
 const named = (name: string): Row => rowByName.get(name)!;
@@ -112,6 +117,7 @@ const instruction: fc.Arbitrary<number> = fc.oneof(
 
 const program = fc.record({
   body: fc.array(instruction, { minLength: BODY_LENGTH, maxLength: BODY_LENGTH }),
+  function: fc.array(instruction, { minLength: FUNCTION_LENGTH, maxLength: FUNCTION_LENGTH }),
   registers: fc.array(value, { minLength: 32, maxLength: 32 }),
   patch: fc.constantFrom(...plainRows).chain((row) => wordOf(row)),
   misalignment: fc.constantFrom(0n, 0n, 0n, 1n, 4n, 0xffcn),
@@ -121,7 +127,8 @@ const program = fc.record({
 type Case = typeof program extends fc.Arbitrary<infer T> ? T : never;
 
 /** Everything that can be seen after each portion. */
-function run({ body, registers, patch, misalignment, portions }: Case, translated: boolean): string[] {
+function run(random: Case, translated: boolean): string[] {
+  const { body, registers, patch, misalignment, portions } = random;
   const { state, frames, cores, harts } = board(1);
   const [core] = cores;
   if (translated) {
@@ -131,13 +138,25 @@ function run({ body, registers, patch, misalignment, portions }: Case, translate
   }
   harts[0].load(HANDLER, TRAP_HANDLER);
   const loop = [
-    ...body,
+    ...body.map((word, i) =>
+      CALLS.includes(i) ? encode(named('jal'), { rd: 1, imm: FUNCTION_OFFSET - 4 * i }) : word,
+    ),
     encode(named('addi'), { rd: COUNTER, rs1: COUNTER, imm: -1 }),
     encode(named('bne'), { rs1: COUNTER, rs2: 0, imm: -4 * (BODY_LENGTH + 1) }),
     encode(named('jal'), {}),
   ];
-  const at = Number(CODE - RAM_BASE);
-  loop.forEach((word, i) => state.view.setUint32(state.ram.byteOffset + at + 4 * i, word, true));
+  // Its instructions may write ra.
+  const called = [
+    encode(named('addi'), { rd: TEMPORARY, rs1: 1, imm: 0 }),
+    ...random.function,
+    encode(named('jalr'), { rd: 0, rs1: TEMPORARY, imm: 0 }),
+  ];
+  const place = (words: readonly number[], at: bigint): void => {
+    const start = state.ram.byteOffset + Number(at - RAM_BASE);
+    words.forEach((word, i) => state.view.setUint32(start + 4 * i, word, true));
+  };
+  place(loop, CODE);
+  place(called, CODE + BigInt(FUNCTION_OFFSET));
   registers.forEach((content, i) => (core.x[i] = i === 0 ? 0n : content));
   core.x[DATA_POINTER] = DATA + 0x800n + misalignment;
   core.x[CODE_POINTER] = CODE;
