@@ -19,6 +19,10 @@ export class BlockRules {
     private readonly frames: FrameRules,
   ) {
     const { probes } = checks;
+    const [allocates, frees] = [probes.has('kmalloc'), probes.has('kmfree')];
+    if (allocates !== frees)
+      checks.notChecked(`kernel blocks: this kernel has no function ${allocates ? 'kmfree' : 'kmalloc'}`);
+    if (!allocates || !frees) return;
     probes.on('kmalloc', {
       enter: (call, hart) => {
         this.begin(call, hart);
@@ -63,7 +67,7 @@ export class BlockRules {
     const guard = this.guard.missingAt(call.role, names);
     if (guard === undefined) return;
     const message = `${call.role} changes its list of blocks without "${guard}", which is held elsewhere`;
-    reporter.report('free-list-unlocked', hart, false, message);
+    reporter.reportReturn('free-list-unlocked', hart, call, message, { sameAs: call.role });
   }
 
   private beforeKmalloc(call: Call, hart: Hart): void {
@@ -80,12 +84,12 @@ export class BlockRules {
     const other = this.blocks.overlapping(block);
     if (other) {
       const message = `kmalloc of ${block.bytes} bytes returned ${hex(start)}, inside or over the ${other.bytes} at ${hex(other.start)}`;
-      reporter.report('kmalloc-overlap', hart, false, message, { physicalAddress: start });
+      reporter.reportReturn('kmalloc-overlap', hart, call, message, { physicalAddress: start });
     }
     const frame = roundDown(start);
     if (this.frames.isFree(frame)) {
       const message = `kmalloc returned ${hex(start)}, in a frame that is free`;
-      reporter.report('kmalloc-overlap', hart, false, message, {
+      reporter.reportReturn('kmalloc-overlap', hart, call, message, {
         physicalAddress: start,
         history: this.frames.history(frame),
       });

@@ -45,7 +45,9 @@ const CHECKED_BY: Partial<Record<Role, string>> = {
   copyout: 'what copyout stores to',
   userReturn: 'locks held on return to user mode',
   processFree: 'lost frames at the end of each process',
+  schedule: 'locks held across a switch',
   contextSwitch: 'locks held across a switch',
+  fileWrite: 'shared pages written back',
   acquire: 'locks',
   release: 'locks',
 };
@@ -68,11 +70,16 @@ export class Checker {
     const tables = new Tables(
       guest,
       (change) => {
+        if (!seesTablesEnd) return;
         tableRules.checkEntry(change);
         sharing.checkEntry(change);
       },
       (hart) => reporter.eventOf(hart, false),
     );
+    const seesTablesEnd = probes.has('kfree');
+    if (!seesTablesEnd)
+      this.unchecked.add(`entries of page tables: this kernel has no function ${ROLES.kfree.names[0]}`);
+    probes.on('kfree', { enter: ({ arguments: [frame] }) => tables.drop(frame) });
     const checks: Checks = {
       guest,
       probes,

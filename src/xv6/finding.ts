@@ -2,6 +2,7 @@
 import type { Hart } from '../rv64/hart.js';
 import type { Guest, ProcessName } from './guest.js';
 import { type Descent, descend, SV39 } from './model/page-table.js';
+import type { Call } from './probes.js';
 import type { RuleId } from './rules.js';
 
 /** Something that happened at an instruction of the guest. */
@@ -25,6 +26,8 @@ export interface Evidence {
   readonly physicalAddress?: number;
   readonly entryBefore?: bigint;
   readonly entryAfter?: bigint;
+  /** Of findings of a rule, those with the same words here are repeats of each other, wherever they were made. */
+  readonly sameAs?: string;
   /** Earlier events, each with words that lead to it, such as `allocated`. */
   readonly history?: readonly { readonly what: string; readonly event: Event }[];
 }
@@ -74,10 +77,25 @@ export class Reporter {
     this.reportEvent(rule, this.eventOf(hart, atEntry), message, evidence, this.guest.rootOf(hart));
   }
 
+  /** Reports what a call has done that returns on `hart`: of its function, for the pc is the caller's by now. */
+  reportReturn(rule: RuleId, hart: Hart, call: Call, message: string, evidence: Evidence = {}): void {
+    const event = this.eventOf(hart, false);
+    const stack = [call.entry, ...event.stack];
+    this.reportEvent(rule, { ...event, stack }, message, evidence, this.guest.rootOf(hart));
+  }
+
+  /** Reports what a call has done that, on `hart`, is just about to call another function. */
+  reportCaller(rule: RuleId, hart: Hart, message: string, evidence: Evidence = {}): void {
+    const event = this.eventOf(hart, true);
+    const stack = event.stack.slice(1);
+    this.reportEvent(rule, { ...event, stack }, message, evidence, this.guest.rootOf(hart));
+  }
+
   /** Reports something that happened earlier. */
   reportEvent(rule: RuleId, event: Event, message: string, evidence: Evidence, root?: number): void {
     if (!this.isEnabled(rule)) return;
-    const key = `${rule} ${event.stack.slice(0, PLACES_COMPARED).join(' ')}`;
+    const { sameAs = event.stack.slice(0, PLACES_COMPARED).join(' ') } = evidence;
+    const key = `${rule} ${sameAs}`;
     const known = this.byPlace.get(key);
     if (known) {
       known.count++;

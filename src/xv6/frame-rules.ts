@@ -7,11 +7,11 @@ import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
 import { EventLog } from './event-log.js';
-import type { Event } from './finding.js';
+import type { Event, Evidence } from './finding.js';
 import { FreeAccessRules } from './free-access-rules.js';
 import { FreedMappingRules } from './freed-mapping-rules.js';
 import { FreeList } from './free-list.js';
-import { Guard } from './guard.js';
+import { FreeListLocks, type ListChange } from './free-list-locks.js';
 import { FREE_JUNK } from './model/frames.js';
 import { hex } from './model/errors.js';
 import { roundDown } from './model/memory.js';
@@ -31,10 +31,9 @@ const FREE_FILL_STEP = 8;
 const [FREE_FILL] = new Float64Array(new Uint8Array(8).fill(FREE_JUNK).buffer);
 
 /** What a call of kalloc or kfree has done so far, as seen when it releases the allocator's lock. */
-interface Progress {
+interface Progress extends ListChange {
   done: boolean;
   frame: number;
-  /** Held when it began, or when it gave back one. */
   readonly locks: number[];
 }
 
@@ -43,7 +42,7 @@ export class FrameRules {
   private readonly allocated: EventLog;
   private readonly freed: EventLog;
   private readonly list: FreeList;
-  private readonly guard = new Guard();
+  private readonly listLocks: FreeListLocks;
   private readonly accesses: FreeAccessRules;
   private readonly mappings: FreedMappingRules;
   private readonly shortened = new WeakMap<readonly number[], readonly number[]>();
@@ -57,11 +56,17 @@ export class FrameRules {
     this.allocated = new EventLog(count);
     this.freed = new EventLog(count);
     this.firstFrame = guest.address('end') ?? guest.ramStart;
-    this.list = new FreeList(guest, this.firstFrame, () =>
-      checks.notChecked('which frame comes next: this kernel keeps no single stack of free frames'),
+    this.list = new FreeList(
+      guest,
+      this.firstFrame,
+      (frame) => frame === 0 || this.isFree(frame) || this.beingFreed.has(frame),
+      () => checks.notChecked('which frame comes next: this kernel keeps no single stack of free frames'),
     );
+    this.listLocks = new FreeListLocks(checks, this.list);
     this.accesses = new FreeAccessRules(checks, this);
     this.mappings = new FreedMappingRules(checks, this);
+    // By one of the two alone it would be wrong of every frame who has it.
+    if (!probes.has('kalloc') || !probes.has('kfree')) return;
     probes.on('kalloc', {
       enter: (call, hart) => this.begin(call, 0, hart),
       leave: (call, hart, result) => this.afterKalloc(call, hart, result),
@@ -119,7 +124,7 @@ export class FrameRules {
     const { locks } = this.checks;
     locks.beginTelling();
     const held = locks.of(hart).map(({ lock }) => lock);
-    call.note = { done: false, frame, locks: held } satisfies Progress;
+    call.note = { done: false, frame, locks: held, heldBefore: held.length, lost: [] } satisfies Progress;
   }
 
   /** The order in which frames come and go is that in which the allocator's lock is held. */
@@ -130,6 +135,8 @@ export class FrameRules {
     const progress = caller.note as Progress;
     locks.addTo(progress.locks, hart, lock);
     if (progress.done) return;
+    // Before the lock goes, the list that it guards is as this call leaves it.
+    this.list.noteFirsts(progress.lost);
     if (caller.role === 'kfree') {
       if (this.list.beginsWith(progress.frame)) this.takeBack(caller, hart, true);
     } else if (this.list.isGuardedBy(lock)) this.foresee(progress, hart);
@@ -151,7 +158,7 @@ export class FrameRules {
     const message = `the free list goes on from ${hex(first)} to ${hex(link)}, not to ${hex(next)}${then}`;
     const evidence = { physicalAddress: first, history: this.history(first) };
     this.checks.reporter.report('free-list-corrupt', hart, true, message, evidence);
-    this.list.abandon();
+    this.list.giveUp();
   }
 
   private afterKalloc(call: Call, hart: Hart, frame: number): void {
@@ -159,30 +166,24 @@ export class FrameRules {
     const { guest, reporter } = this.checks;
     const progress = call.note as Progress;
     if (frame === 0 || !guest.isRam(frame, PAGE_BYTES)) return;
-    const report = (rule: RuleId, message: string): void =>
-      reporter.report(rule, hart, false, message, { physicalAddress: frame, history: this.history(frame) });
+    const evidence = { physicalAddress: frame, history: this.history(frame) };
     if (progress.done && progress.frame !== frame) {
-      report(
-        'wrong-frame',
-        `kalloc took ${hex(progress.frame)} off the free list, and returned ${hex(frame)}`,
-      );
-      this.list.abandon();
+      const message = `kalloc took ${hex(progress.frame)} off the free list, and returned ${hex(frame)}`;
+      reporter.reportReturn('wrong-frame', hart, call, message, evidence);
+      this.list.giveUp();
     } else if (!progress.done) this.list.take(frame);
 
     this.unwatch(frame);
     if (this.stateOf(frame) === Frame.Allocated && !this.beingFreed.has(frame)) {
-      report(
-        'frame-handed-out-twice',
-        `kalloc returned ${hex(frame)}, which is in use: it was handed out before`,
-      );
+      const message = `kalloc returned ${hex(frame)}, which is in use: it was handed out before`;
+      reporter.report('frame-handed-out-twice', hart, false, message, evidence);
     }
     if (guest.isFilled(frame, FREE_FILL)) {
-      report(
-        'allocated-not-filled',
-        `kalloc returned ${hex(frame)} as kfree left it, full of ${hex(FREE_JUNK)}`,
-      );
+      const message = `kalloc returned ${hex(frame)} as kfree left it, full of ${hex(FREE_JUNK)}`;
+      reporter.reportReturn('allocated-not-filled', hart, call, message, { ...evidence, sameAs: call.role });
     }
-    this.checkLock(call, hart, false);
+    progress.frame = frame;
+    this.listLocks.check(call, progress, hart, false);
     this.states[this.indexOf(frame)] = Frame.Allocated;
     this.note(this.allocated, frame, hart, reporter.stackOf(hart, false));
   }
@@ -190,7 +191,7 @@ export class FrameRules {
   // ---- kfree --------------------------------------------------------------------------------------------
 
   private beforeKfree(call: Call, hart: Hart): void {
-    const { guest, reporter, tables } = this.checks;
+    const { guest, reporter } = this.checks;
     const [frame] = call.arguments;
     this.begin(call, frame, hart);
     if (frame % PAGE_BYTES !== 0 || frame < this.firstFrame || !guest.isRam(frame, PAGE_BYTES)) {
@@ -212,9 +213,8 @@ export class FrameRules {
         evidence,
       );
       this.unwatch(frame);
-      this.list.abandon();
+      this.list.giveUp();
     }
-    tables.drop(frame);
     this.beingFreed.set(frame, call);
   }
 
@@ -234,17 +234,21 @@ export class FrameRules {
     const { guest, reporter } = this.checks;
     const progress = call.note as Progress;
     const { frame } = progress;
+    const report = (rule: RuleId, message: string, evidence: Evidence): void =>
+      atEntry
+        ? reporter.reportCaller(rule, hart, message, evidence)
+        : reporter.reportReturn(rule, hart, call, message, evidence);
     progress.done = true;
     if (!guest.isFilled(frame, FREE_FILL, FREE_FILL_STEP)) {
       const message = `kfree left ${hex(frame)} as it was, not full of ${hex(FREE_JUNK)}`;
-      reporter.report('freed-not-filled', hart, atEntry, message, { physicalAddress: frame });
+      report('freed-not-filled', message, { physicalAddress: frame, sameAs: call.role });
     }
-    if (!this.list.put(frame, hart)) {
-      const message = `the free list has a cycle: ${hex(frame)} is linked to itself, as if freed twice`;
-      const evidence = { physicalAddress: frame, history: this.history(frame) };
-      reporter.report('free-list-corrupt', hart, atEntry, message, evidence);
-    }
-    this.checkLock(call, hart, atEntry);
+    const wrong = this.list.put(frame, hart);
+    if (wrong !== undefined)
+      report('free-list-corrupt', wrong, { physicalAddress: frame, history: this.history(frame) });
+    this.listLocks.check(call, progress, hart, atEntry);
+    // What maps the frame by now did so while it was in use.
+    this.checks.tables.update();
     this.states[this.indexOf(frame)] = Frame.Free;
     const stack = reporter.stackOf(hart, atEntry);
     // At the entry of release, kfree is where the frame was freed.
@@ -266,30 +270,7 @@ export class FrameRules {
     return rest;
   }
 
-  /** A change is made with the lock that guards the list elsewhere; in a kernel that knows locks, with some lock at least. */
-  private checkLock(call: Call, hart: Hart, atEntry: boolean): void {
-    const { reporter, locks } = this.checks;
-    if (!locks.areSeen || isWithinInitialisation(call)) return;
-    const { locks: held } = call.note as Progress;
-    this.list.noteLocks(held);
-    const names = held.map((lock) => locks.nameOf(lock));
-    const guard = this.guard.missingAt(call.role, names);
-    const isBare = held.length === 0 && this.list.predicts;
-    if (guard === undefined && !isBare) return;
-    const lacking = guard === undefined ? 'holding a lock' : `"${guard}", which is held elsewhere`;
-    const message = `${call.role} changes the free list without ${lacking}`;
-    reporter.report('free-list-unlocked', hart, atEntry, message);
-  }
-
   private unwatch(frame: number): void {
     if (this.stateOf(frame) === Frame.Free) this.accesses.unwatch(frame);
   }
-}
-
-/** While the allocator is set up nobody else is there to be locked out. */
-function isWithinInitialisation({ caller }: Call): boolean {
-  for (let each = caller; each !== undefined; each = each.caller) {
-    if (each.role === 'allocatorInit' || each.role === 'freeRange') return true;
-  }
-  return false;
 }

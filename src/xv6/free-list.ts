@@ -6,7 +6,8 @@ import { registerOf } from '../machine/as-numbers.js';
 import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Guest } from './guest.js';
-import { FrameStack } from './model/frames.js';
+import { hex } from './model/errors.js';
+import { FREE_JUNK, FrameStack } from './model/frames.js';
 import { roundDown } from './model/memory.js';
 
 /** So many calls of kfree decide between the variables that could be the head of the free list. */
@@ -14,6 +15,9 @@ const HEAD_SEARCHES = 64;
 const MOST_HEADS = 16;
 
 const STACK_POINTER = 2;
+
+/** The first word of a frame that was filled and not linked, as Guest.word reads it. */
+const UNLINKED = FREE_JUNK * 0x0101_0101 * (1 + 2 ** 32);
 
 /** Where the guest's list goes on in another way than the model's: after `first` comes `link`, and not `next`. */
 export interface Break {
@@ -29,13 +33,19 @@ export class FreeList {
   private stack: FrameStack | undefined;
   /** Addresses of variables that hold the frame freed last. */
   private heads: number[] = [];
+  /** What each held when `noteFirsts` was called last. */
+  private readonly firsts = new Map<number, number>();
   private frees = 0;
   private locks: readonly number[] | undefined;
 
-  /** `firstFrame` is where the kernel ends; `onAbandon` is called when the kernel turns out to keep no single stack. */
+  /**
+   * `firstFrame` is where the kernel ends; `mayBeFirst` says whether a list may begin with a frame by what is known of
+   * that; `onAbandon` is called when the kernel turns out to keep no single stack.
+   */
   constructor(
     private readonly guest: Guest,
     private readonly firstFrame: number,
+    private readonly mayBeFirst: (frame: number) => boolean,
     private readonly onAbandon: () => void,
   ) {
     this.stack = new FrameStack(guest.ramStart, guest.ramEnd);
@@ -52,8 +62,26 @@ export class FreeList {
   }
 
   beginsWith(frame: number): boolean {
-    for (const head of this.heads) if (this.guest.word(head) === frame) return true;
-    return false;
+    return this.headWith(frame) !== undefined;
+  }
+
+  /** Where the list begins that this frame is the first of. */
+  headWith(frame: number): number | undefined {
+    for (const head of this.heads) if (this.guest.word(head) === frame) return head;
+    return undefined;
+  }
+
+  /** Adds to `lost` the frames that lists began with at the last call, and no longer do, each followed by where its list begins. */
+  noteFirsts(lost: number[]): void {
+    // A variable that pointed to a frame when that was freed may be any.
+    if (this.heads.length > 1)
+      this.heads = this.heads.filter((head) => this.mayBeFirst(this.guest.word(head)));
+    for (const head of this.heads) {
+      const [before, first] = [this.firsts.get(head), this.guest.word(head)];
+      if (before === first) continue;
+      if (before !== undefined) lost.push(before, head);
+      this.firsts.set(head, first);
+    }
   }
 
   /** Whether a lock was held at every change so far, as the list's own lock is. */
@@ -66,7 +94,12 @@ export class FreeList {
     this.locks = this.locks?.filter((lock) => locks.includes(lock)) ?? locks;
   }
 
-  abandon(): void {
+  /** Predicts nothing any more, for the list is broken, and a finding says so. */
+  giveUp(): void {
+    this.stack = undefined;
+  }
+
+  private abandon(): void {
     if (this.stack === undefined) return;
     this.stack = undefined;
     this.onAbandon();
@@ -100,16 +133,17 @@ export class FreeList {
 
   // ---- kfree --------------------------------------------------------------------------------------------
 
-  /** Takes note of a frame that kfree has put on a list. Returns false for one that is now linked to itself. */
-  put(frame: number, hart: Hart): boolean {
+  /** Takes note of a frame that kfree has put on a list. Returns what is wrong with its link, if anything is. */
+  put(frame: number, hart: Hart): string | undefined {
     this.searchHead(frame, hart);
-    if (this.stack === undefined) return true;
+    if (this.stack === undefined) return undefined;
     const link = this.guest.word(frame);
-    const isCycle = this.predicts && link === frame;
     const isExpected = !this.stack.has(frame) && (!this.predicts || link === this.stack.peek());
+    const wrong = this.predicts && !isExpected ? describeLink(frame, link) : undefined;
     if (isExpected) this.stack.push(frame);
-    else this.abandon();
-    return !isCycle;
+    else if (wrong === undefined) this.abandon();
+    else this.giveUp();
+    return wrong;
   }
 
   private searchHead(frame: number, hart: Hart): void {
@@ -130,4 +164,12 @@ export class FreeList {
     }
     return found;
   }
+}
+
+/** What is wrong with a link that no kernel makes on purpose. */
+function describeLink(frame: number, link: number): string | undefined {
+  if (link === frame)
+    return `the free list has a cycle: ${hex(frame)} is linked to itself, as if freed twice`;
+  if (link !== UNLINKED) return undefined;
+  return `kfree put ${hex(frame)} at the beginning of the free list and did not link it to the rest, which is lost`;
 }

@@ -8,16 +8,32 @@
 /** After so many changes with a lock held, or without, that is no coincidence. */
 const SETTLED = 16;
 
-interface Habit {
+/** Which locks were held at changes of one kind. */
+export interface Habit<Lock> {
   changes: number;
-  /** Held at every change. */
-  always: readonly string[];
+  /** Held at every change; undefined before the first. */
+  always: readonly Lock[] | undefined;
+}
+
+export const newHabit = <Lock>(): Habit<Lock> => ({ changes: 0, always: undefined });
+
+/** Takes note of a change with these locks; or returns one that is always held, where that is settled and none of those is. */
+export function missingIn<Lock>(habit: Habit<Lock>, held: readonly Lock[]): Lock | undefined {
+  const always = habit.always?.filter((lock) => held.includes(lock)) ?? held;
+  if (always.length === 0 && habit.changes >= SETTLED && habit.always![0] !== undefined)
+    return habit.always![0];
+  habit.changes++;
+  if (always.length !== habit.always?.length) habit.always = always;
+  return undefined;
+}
+
+interface FunctionHabit extends Habit<string> {
   /** Held at some change. */
   readonly ever: Set<string>;
 }
 
 export class Guard {
-  private readonly habits = new Map<string, Habit>();
+  private readonly habits = new Map<string, FunctionHabit>();
   /** Names that count as one, by each of them. */
   private readonly classes = new Map<string, string>();
 
@@ -28,20 +44,19 @@ export class Guard {
   missingAt(changer: string, names: readonly string[]): string | undefined {
     const held = names.map((name) => this.classOf(name));
     let own = this.habits.get(changer);
-    if (own === undefined) this.habits.set(changer, (own = { changes: 0, always: held, ever: new Set() }));
-    const always = own.always.filter((name) => held.includes(name));
-    if (always.length === 0 && own.always.length > 0 && own.changes >= SETTLED) return own.always[0];
-    own.changes++;
-    if (always.length < own.always.length) own.always = always;
+    if (own === undefined) this.habits.set(changer, (own = { ...newHabit<string>(), ever: new Set() }));
+    const missing = missingIn(own, held);
+    if (missing !== undefined) return missing;
     held.forEach((name) => own.ever.add(name));
     return own.changes > SETTLED ? this.neverHeldBy(own) : undefined;
   }
 
   /** A lock that another function always holds, none of whose locks this one ever held. */
-  private neverHeldBy(own: Habit): string | undefined {
+  private neverHeldBy(own: FunctionHabit): string | undefined {
     for (const other of this.habits.values()) {
-      const isSettled = other !== own && other.changes > SETTLED && other.always.length > 0;
-      if (isSettled && !other.always.some((name) => own.ever.has(name))) return other.always[0];
+      const { always = [], changes } = other;
+      const isSettled = other !== own && changes > SETTLED && always.length > 0;
+      if (isSettled && !always.some((name) => own.ever.has(name))) return always[0];
     }
     return undefined;
   }

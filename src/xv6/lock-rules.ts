@@ -14,9 +14,11 @@ export class LockRules {
   private readonly edges = new Map<string, Edge[]>();
 
   constructor(private readonly checks: Checks) {
-    const { probes, locks } = checks;
+    const { probes, locks, guest } = checks;
     locks.onNewOrder = (lock, held, hart) => this.noteOrders(lock, held, hart);
-    probes.on('contextSwitch', { enter: (_, hart) => this.beforeSwitch(hart) });
+    // xv6's sched counts the locks itself, and panics without saying which they are.
+    const switching = guest.symbol('sched') ? 'schedule' : 'contextSwitch';
+    probes.on(switching, { enter: (_, hart) => this.beforeSwitch(hart) });
     probes.on('userReturn', { enter: (_, hart) => this.beforeUser(hart) });
   }
 

@@ -3,7 +3,7 @@
  * arguments, and when it returns, with its result. A call and its return are matched by stack pointer and return
  * address, so it does not matter which hart, or how many processes later, the return happens on.
  */
-import { registerOf } from '../machine/as-numbers.js';
+import { pcOf, registerOf } from '../machine/as-numbers.js';
 import { sourceName } from '../machine/symbols.js';
 import type { EmitProbe } from '../rv64/emitter.js';
 import { immJ } from '../rv64/fields.js';
@@ -31,6 +31,7 @@ export const ROLES = {
   userReturn: { names: ['usertrapret', 'prepare_return', 'user_return'], arguments: 0 },
   fork: { names: ['fork', 'kfork'], arguments: 0 },
   processFree: { names: ['freeproc', 'process_free'], arguments: 1 },
+  schedule: { names: ['sched'], arguments: 0 },
   contextSwitch: { names: ['swtch', 'switch_context'], arguments: 2 },
   acquire: { names: ['acquire'], arguments: 1 },
   release: { names: ['release'], arguments: 1 },
@@ -49,6 +50,8 @@ export type Role = keyof typeof ROLES;
 /** A call that has begun. */
 export interface Call {
   readonly role: Role;
+  /** Where the function begins. */
+  readonly entry: number;
   readonly arguments: readonly number[];
   /** The call of another role that it was made in, on the same stack. */
   readonly caller: Call | undefined;
@@ -116,6 +119,11 @@ export class Probes {
   /** Has `action` called as each call begins, or what `emit` says done: for what is called all the time. */
   onEntry(role: Role, action: (hart: Hart) => void, emit: EmitProbe): void {
     this.entryActions.push({ role, action, emit });
+  }
+
+  /** Whether this kernel has a function for a role. */
+  has(role: Role): boolean {
+    return this.entriesOf(role).length > 0;
   }
 
   /** Sets the probes for every role that someone listens to; returns those that this kernel has no function for. */
@@ -189,6 +197,7 @@ export class Probes {
     dropUnreturned(calls, stackPointer, returnAddress, role);
     const call: Call = {
       role,
+      entry: pcOf(hart),
       arguments: argumentsOf(hart, audience.arguments),
       caller: calls.length > 0 ? calls[calls.length - 1] : undefined,
       stackPointer,

@@ -7,7 +7,7 @@ import { TRAPFRAME } from './model/kernel-layout.js';
 import { roundDown, roundUp } from './model/memory.js';
 import { bottomOf, frameOf, isValidLeaf, PERMISSIONS, SV39 } from './model/page-table.js';
 import { isSharedFile, permissionsOf, type Region, Regions } from './model/regions.js';
-import { type Call, FAILED, ROLES } from './probes.js';
+import { type Call, FAILED } from './probes.js';
 import { describePermissions } from './table-rules.js';
 
 /** What munmap, or the end of a process, has to do: frames of shared file pages that were stored to, and those written since. */
@@ -35,13 +35,12 @@ export class ProcessRules {
     probes.on('uvmcopy', { enter: (call, hart) => this.learnSize(call, hart) });
     probes.on('userReturn', { enter: (_, hart) => this.checkSize(hart) });
 
-    // A munmap without an mmap is a helper of a kernel that does it another way, with arguments of its own.
-    const [hasMmap, hasMunmap] = [ROLES.mmap, ROLES.munmap].map(({ names }) =>
-      names.some((name) => guest.symbol(name)),
-    );
-    if (hasMunmap && !hasMmap)
-      checks.notChecked('mmap regions: this kernel has a function munmap, and no mmap');
-    if (!hasMunmap || !hasMmap) return;
+    // One without the other is a helper of a kernel that does it another way, with arguments of its own.
+    if (!probes.has('mmap') || !probes.has('munmap')) {
+      if (guest.symbols.some(({ name }) => /^sys_mmap$/.test(name)))
+        checks.notChecked('mmap regions: this kernel has no functions mmap and munmap');
+      return;
+    }
     probes.on('mmap', { leave: (call, hart, result) => this.afterMmap(call, hart, result) });
     probes.on('munmap', {
       enter: (call, hart) => {
@@ -57,6 +56,7 @@ export class ProcessRules {
         this.regions.delete(call.arguments[0]);
       },
     });
+    probes.on('processFree', { enter: (call) => this.regions.delete(call.arguments[0]) });
     probes.on('mmapCopy', {
       leave: (call, _, result) => {
         const parent = this.regions.get(call.arguments[0]);
@@ -119,7 +119,7 @@ export class ProcessRules {
       const message =
         `mmap returned ${hex(region.start)} to ${hex(region.end)}, ` +
         `over the region ${hex(other.start)} to ${hex(other.end)}`;
-      reporter.report('mmap-overlap', hart, false, message, { virtualAddress: start });
+      reporter.reportReturn('mmap-overlap', hart, call, message, { virtualAddress: start });
       regions.remove(region.start, region.end);
     }
     regions.add(region);
@@ -161,7 +161,7 @@ export class ProcessRules {
       if (!isValidLeaf(entry)) continue;
       const made = this.checks.tables.mappingAt(at)?.made;
       const message = `munmap of ${hex(start)} to ${hex(end)} left ${hex(page)} mapped`;
-      reporter.report('munmap-leaves-page', hart, false, message, {
+      reporter.reportReturn('munmap-leaves-page', hart, call, message, {
         virtualAddress: page,
         physicalAddress: frameOf(entry),
         entryAfter: entry,
@@ -173,13 +173,14 @@ export class ProcessRules {
 
   /** A page beyond the file's end has nowhere to go; so it is told only where no page of the call was written. */
   private checkWrittenBack(call: Call, hart: Hart): void {
+    if (!this.checks.probes.has('fileWrite')) return;
     const { changed, written } = call.note as Unmapping;
     const first = [...changed].find(([frame]) => !written.has(frame));
     if (first === undefined || written.size > 0) return;
     const [frame, page] = first;
     const message = `the shared page at ${hex(page)} was stored to, and was unmapped without being written to its file`;
     const evidence = { virtualAddress: page, physicalAddress: frame };
-    this.checks.reporter.report('not-written-back', hart, false, message, evidence);
+    this.checks.reporter.reportReturn('not-written-back', hart, call, message, evidence);
   }
 
   private afterMap(call: Call, hart: Hart, result: number): void {

@@ -163,7 +163,7 @@ export class TableRules {
     if (result === last.at ? isThere : result === 0 && (!isThere || last.level > 0)) return;
     const expected = isThere ? hex(last.at) : '0, for a table is missing';
     const message = `walk for ${hex(address)} (allocate ${allocate}) returned ${hex(result)}, not ${expected}`;
-    reporter.report('wrong-walk', hart, false, message, {
+    reporter.reportReturn('wrong-walk', hart, call, message, {
       table: root,
       virtualAddress: address,
       entryBefore: last.entry,
@@ -219,7 +219,7 @@ export class TableRules {
         entryBefore: expected,
         entryAfter: entry,
       };
-      reporter.report('wrong-entry', hart, false, message, evidence);
+      reporter.reportReturn('wrong-entry', hart, call, message, evidence);
       return;
     }
   }
@@ -234,7 +234,7 @@ export class TableRules {
     const { entry, at } = bottomOf(SV39, guest, root, address);
     if (!isValidLeaf(entry)) return;
     const made = tables.mappingAt(at)?.made;
-    reporter.report('still-mapped', hart, false, `uvmunmap returned, and ${hex(address)} is still mapped`, {
+    reporter.reportReturn('still-mapped', hart, call, `uvmunmap left ${hex(address)} mapped`, {
       table: root,
       virtualAddress: address,
       physicalAddress: frameOf(entry),
@@ -258,7 +258,7 @@ export class TableRules {
     const message =
       `uvmdealloc from ${hex(oldSize)} to ${hex(newSize)} unmapped the page at ${hex(page)}, ` +
       `of which ${newSize - page} bytes are still in use`;
-    reporter.report('unmapped-in-use', hart, false, message, {
+    reporter.reportReturn('unmapped-in-use', hart, call, message, {
       table: root,
       virtualAddress: page,
       physicalAddress: call.note,
@@ -277,7 +277,7 @@ export class TableRules {
       if (!isValidLeaf(original) || frameOf(original) !== frameOf(entry)) continue;
       if (((original | entry) & PTE_W) === 0n) continue;
       const message = `uvmcopy gave the child the parent's frame for ${hex(address)}, and it is writable`;
-      reporter.report('frame-shared', hart, false, message, {
+      reporter.reportReturn('frame-shared', hart, call, message, {
         table: to,
         virtualAddress: address,
         physicalAddress: frameOf(entry),
@@ -295,7 +295,7 @@ export class TableRules {
     const { entry } = bottomOf(SV39, guest, root, address);
     if (!isValidLeaf(entry) || (entry & PTE_U) === 0n) return;
     const message = `uvmclear left U on the guard page at ${hex(address)}: ${describeEntry(entry)}`;
-    reporter.report('guard-page-open', hart, false, message, {
+    reporter.reportReturn('guard-page-open', hart, call, message, {
       table: root,
       virtualAddress: address,
       entryAfter: entry,
@@ -330,7 +330,7 @@ export class TableRules {
       const { entry } = bottomOf(SV39, guest, root, page);
       if (isValidLeaf(entry) && (entry & (PTE_U | PTE_W)) === (PTE_U | PTE_W)) continue;
       const message = `copyout stored to ${hex(page)}, where the user may not: ${describeEntry(entry)}`;
-      reporter.report('copyout-to-read-only', hart, false, message, {
+      reporter.reportReturn('copyout-to-read-only', hart, call, message, {
         table: root,
         virtualAddress: page,
         entryBefore: entry,

@@ -14,16 +14,16 @@ export interface CheckedImage {
   readonly text: () => string;
 }
 
-/** A machine with the project's kernel, which has the fault of this number (0: none), and a checker. */
+/** A machine with the project's kernel, which has the fault of this number (0: none), and a checker, which knows it by `symbols`. */
 export function checkedImage(
   fault: number,
   harts = 1,
-  options: { strictTlb?: boolean; seed?: number } = {},
+  options: { strictTlb?: boolean; seed?: number; symbols?: Uint8Array } = {},
 ): CheckedImage {
   const { machine, text } = bootImage({ harts, seed: options.seed });
   machine.readMemory(machine.symbols.address('fault')!, 4)![0] = fault;
   const tracer = new Backtracer(machine);
-  const checker = new Checker(machine, kernelElf, {
+  const checker = new Checker(machine, options.symbols ?? kernelElf, {
     backtrace: (hart, atEntry) => tracer.of(hart, atEntry),
     strictTlb: options.strictTlb,
   });
