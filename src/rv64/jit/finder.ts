@@ -1,11 +1,10 @@
 /** Follows the code of a function from its entry on, translates its instructions and cuts them into basic blocks. */
 import type { SetProbe } from '../code-page.js';
 import { immI, immU, rd, rs1 } from '../fields.js';
-import { rows } from '../isa/index.js';
-import type { Row } from '../row.js';
 import { idiomFor } from './idioms.js';
-import type { Flow, Instruction, InstructionEmitter } from './instruction-emitter.js';
-import type { Block, Callee, Legal, Target } from './region.js';
+import type { Flow } from './instruction-emitter.js';
+import type { Block, Callee, Instruction, Legal, Target } from './region.js';
+import type { Templates } from './templates.js';
 
 /** Longer regions gain little and take long to compile. */
 const MAX_INSTRUCTIONS = 200;
@@ -26,12 +25,13 @@ export interface Source {
 
 /** What all the functions in a region have in common. */
 export interface Shared {
-  readonly emitter: InstructionEmitter;
-  /** How many instructions there are so far. */
+  readonly templates: Templates;
+  /** How many instructions there are so far, and what they use: see Template. */
   instructions: number;
+  used: number;
+  written: number;
+  usesMemory: boolean;
 }
-
-const rowIndex: ReadonlyMap<Row, number> = new Map(rows.map((row, index) => [row, index]));
 
 export class Finder {
   readonly instructions = new Map<number, Instruction>();
@@ -43,6 +43,8 @@ export class Finder {
   private readonly leaders = new Set<number>();
   /** What calls within the code return to. */
   private readonly returns = new Set<number>();
+  /** Where indirect jumps lead to that have their address from the instruction before them. */
+  private readonly likely = new Map<number, number>();
   /** Copies of functions of other pages, by the place that each returns to. */
   private readonly copies = new Map<number, { readonly finder: Finder; readonly guard: number }>();
   /** The number of the block that begins at each place. */
@@ -69,54 +71,57 @@ export class Finder {
         if (offset !== this.entry) this.leaders.add(offset);
         return;
       }
-      const instruction = this.translate(offset, before);
+      const instruction = this.translate(offset);
       if (instruction === undefined) return;
+      const { bytes, flow } = instruction.template;
+      if (flow) return this.noteLeaders(flow, offset, before);
       before = offset;
-      offset += instruction.bytes;
-      if (instruction.flow === undefined) continue;
-      this.noteLeaders(instruction.flow, offset);
-      return;
+      offset += bytes;
     }
   }
 
-  /** Translates the instruction at an offset that comes after another one, or begins a block. */
-  private translate(offset: number, before: number | undefined): Instruction | undefined {
-    const legal = this.source.at(offset);
-    if (legal === undefined) return undefined;
-    const { word, row } = legal;
-    const reference = { index: rowIndex.get(row)!, hasRd: row.fields.has('rd') };
-    const likely = before === undefined ? undefined : this.likelyTarget(before, legal);
-    const { emitter } = this.shared;
-    const probe = this.source.probeAt(offset);
-    if (probe && !probe.emit) return undefined;
-    const instruction = emitter.emit(offset, word, reference, likely, (t) => {
-      probe?.emit?.(emitter);
-      if (row.emit) row.emit(t, word);
-      else t.interpret();
-    });
+  private translate(offset: number): Instruction | undefined {
+    const { source, shared } = this;
+    const legal = source.at(offset);
+    const probe = source.probeAt(offset);
+    if (legal === undefined || (probe && !probe.emit)) return undefined;
+    const template = shared.templates.of(legal, probe?.emit);
     // It may be left to the interpreter, which would call the probe after the probe's translation has done its part.
-    if (probe && instruction.touchesMemory) return undefined;
+    if (probe && template.touchesMemory) return undefined;
+    const instruction = { offset, template };
     this.instructions.set(offset, instruction);
     this.decoded.set(offset, legal);
-    this.shared.instructions++;
+    shared.instructions++;
+    shared.used |= template.used;
+    shared.written |= template.written;
+    shared.usesMemory ||= template.touchesMemory;
     return instruction;
   }
 
+  /** Notes where blocks begin that an instruction leads to which comes after another one, or begins a block. */
+  private noteLeaders(flow: Flow, offset: number, before: number | undefined): void {
+    const next = this.after(offset);
+    if (flow.kind === 'branch') this.leaders.add(next).add(offset + flow.distance);
+    if (flow.kind === 'jump') this.leaders.add(offset + flow.distance);
+    if (flow.kind === 'call') this.noteCall(offset + flow.distance, next);
+    const likely = before === undefined ? undefined : this.likelyTarget(before, offset);
+    if (flow.kind !== 'indirect' || likely === undefined) return;
+    this.likely.set(offset, likely);
+    if (flow.isCall) this.noteCall(likely, next);
+    else this.leaders.add(likely);
+  }
+
   /** Where an instruction jumps to whose address the one before it computes: compilers make calls of such pairs. */
-  private likelyTarget(before: number, { word, row }: Legal): number | undefined {
+  private likelyTarget(before: number, offset: number): number | undefined {
     const first = this.decoded.get(before)!;
+    const { row, word } = this.decoded.get(offset)!;
     const isPair = row.name === 'jalr' && first.row.name === 'auipc' && rd(first.word) === rs1(word);
     return isPair && rs1(word) !== 0 ? (before + immU(first.word) + immI(word)) & ~1 : undefined;
   }
 
-  /** Notes where blocks begin that an instruction leads to; `next` is the place of the next one. */
-  private noteLeaders(flow: Flow, next: number): void {
-    if (flow.kind === 'branch') this.leaders.add(next).add(flow.taken);
-    if (flow.kind === 'jump') this.leaders.add(flow.to);
-    if (flow.kind === 'call') this.noteCall(flow.to, next);
-    if (flow.kind !== 'indirect' || flow.likely === undefined) return;
-    if (flow.isCall) this.noteCall(flow.likely, next);
-    else this.leaders.add(flow.likely);
+  /** The place of the next instruction. */
+  private after(offset: number): number {
+    return offset + this.instructions.get(offset)!.template.bytes;
   }
 
   private noteCall(to: number, next: number): void {
@@ -174,15 +179,18 @@ export class Finder {
         return { offset: start, guard, instructions, flow: undefined, targets, idiom: undefined };
       }
       instructions.push(instruction);
-      offset += instruction.bytes;
-      const { flow } = instruction;
-      if (flow === undefined) continue;
+      const { flow } = instruction.template;
+      if (flow === undefined) {
+        offset = this.after(offset);
+        continue;
+      }
       const targets = this.targetsOf(flow, offset, caller);
-      const isLoop = flow.kind === 'branch' && flow.taken === start && !instructions.some(this.hasProbe);
+      const isLoop =
+        flow.kind === 'branch' && offset + flow.distance === start && !instructions.some(this.hasProbe);
       const idiom = isLoop
         ? idiomFor(
             instructions.map((item) => this.decoded.get(item.offset)!),
-            this.shared.emitter,
+            this.shared.templates.counts,
           )
         : undefined;
       return { offset: start, guard, instructions, flow, targets, idiom };
@@ -196,28 +204,26 @@ export class Finder {
     return block === undefined ? { outside: offset } : { block };
   }
 
-  /** See Block.targets; `next` is the place of the next instruction. */
-  private targetsOf(flow: Flow, next: number, caller: Target | undefined): Target[] {
+  /** See Block.targets. */
+  private targetsOf(flow: Flow, offset: number, caller: Target | undefined): Target[] {
+    const next = this.after(offset);
     switch (flow.kind) {
       case 'branch':
-        return [this.target(flow.taken), this.target(next)];
+        return [this.target(offset + flow.distance), this.target(next)];
       case 'jump':
-        return [this.target(flow.to)];
+        return [this.target(offset + flow.distance)];
       case 'call':
-        return [this.called(flow.to, next)];
+        return [this.called(offset + flow.distance, next)];
       case 'indirect':
-        return this.targetsOfIndirect(flow, next, caller).filter((target) => 'block' in target);
+        return this.targetsOfIndirect(flow.isCall, offset, caller).filter((target) => 'block' in target);
       case 'leave':
         return [];
     }
   }
 
-  private targetsOfIndirect(
-    { likely, isCall }: Flow & { readonly kind: 'indirect' },
-    next: number,
-    caller: Target | undefined,
-  ): Target[] {
-    if (likely !== undefined) return [isCall ? this.called(likely, next) : this.target(likely)];
+  private targetsOfIndirect(isCall: boolean, offset: number, caller: Target | undefined): Target[] {
+    const likely = this.likely.get(offset);
+    if (likely !== undefined) return [isCall ? this.called(likely, this.after(offset)) : this.target(likely)];
     if (isCall) return [];
     const returns = [...this.returns].map((place) => this.target(place));
     return caller ? [...returns, caller] : returns;

@@ -9,8 +9,8 @@
  */
 import type { Compiled } from '../decode-and-run.js';
 import { immI, immS, rd, rs1, rs2 } from '../fields.js';
-import type { InstructionEmitter } from './instruction-emitter.js';
 import { ADDEND_OFFSET, count, Local, tlbEntry } from './layout.js';
+import { getRegister, setRegister } from './marks.js';
 import { importIndex } from './support.js';
 import {
   access,
@@ -78,10 +78,10 @@ interface Loop {
   readonly end: number;
 }
 
-/** The code for the head of a loop with these instructions, or undefined where it is no fill or copy. */
-export function idiomFor(body: readonly Compiled[], emitter: InstructionEmitter): Code | undefined {
+/** The code for the head of a loop with these instructions, with marks, or undefined where it is no fill or copy. */
+export function idiomFor(body: readonly Compiled[], counts: boolean): Code | undefined {
   const loop = recognize(body);
-  return loop && encode(loop, emitter);
+  return loop && encode(loop, counts);
 }
 
 function recognize(body: readonly Compiled[]): Loop | undefined {
@@ -132,13 +132,13 @@ function together(stores: readonly Store[]): (Store & { bytes: number }) | undef
   return first && inOrder.every(isNext) ? { ...first, bytes: stores.length * first.unit } : undefined;
 }
 
-function encode(loop: Loop, emitter: InstructionEmitter): Code {
+function encode(loop: Loop, counts: boolean): Code {
   const { length, steps, bytes, unit, to, from, value, counter, end } = loop;
-  const x = (register: number): Code => emitter.x(register) as unknown as Code;
+  const x = getRegister;
   const rounds = getLocal(Local.rounds);
   const size: Code = [rounds, i32Const(bytes), Op.i32.mul];
   const skip = branchIf(0);
-  const set = (register: number, code: Code): Code => [code, setLocal(emitter.localToWrite(register))];
+  const set = (register: number, code: Code): Code => [code, setRegister(register)];
   /** Lowers the number of rounds to a number, signed, that `code` leaves. */
   const atMost = (code: Code): Code => [
     [code, teeLocal(Local.entry), rounds],
@@ -218,7 +218,7 @@ function encode(loop: Loop, emitter: InstructionEmitter): Code {
       set(register, [[x(register), rounds, Op.extendU, i64Const(amount), Op.i64.mul, Op.i64.add]]),
     ),
     [getLocal(Local.fuel), rounds, i32Const(length), Op.i32.mul, Op.i32.sub, setLocal(Local.fuel)],
-    emitter.counts
+    counts
       ? [
           count(Local.idioms, i32Const(1)),
           count(Local.idiomInstructions, [rounds, i32Const(length), Op.i32.mul]),

@@ -1,17 +1,27 @@
 /**
- * Turns the rows' `emit` into WebAssembly. The guest's registers are locals. What depends on where the instruction
- * will stand in its region is left open as a mark (see marks.ts).
+ * Turns the rows' `emit` into WebAssembly. The guest's registers are locals. What depends on the region that the instruction
+ * will stand in, and where, is left open as a mark (see marks.ts).
  */
 import type { Emitter, HighProduct, I32, I64, LoadKind, ProbeEmitter } from '../emitter.js';
 import { lengthOf, rd } from '../fields.js';
 import { NOTES_START, Offset, RAM_START } from '../state.js';
 import { REFUSED_CYCLES } from '../time.js';
 import { ADDEND_OFFSET, count, Local, NO_MISS, packMiss, tlbEntry } from './layout.js';
-import { branchIfMark, branchToMark, constMark, inside, Mark } from './marks.js';
+import {
+  addressMark,
+  branchIfMark,
+  branchToMark,
+  constMark,
+  getRegister,
+  inside,
+  Mark,
+  setRegister,
+} from './marks.js';
 import { importIndex, Step } from './support.js';
-import { addressAt, asI32, asI64, codeOf, operations } from './values.js';
+import { asI32, asI64, codeOf, operations } from './values.js';
 import {
   access,
+  append,
   call,
   type Code,
   getLocal,
@@ -24,27 +34,26 @@ import {
   teeLocal,
 } from './wasm.js';
 
-/** How an instruction ends a block. Places are distances from the beginning of the region's page. */
+/** How an instruction ends a block. Distances are from the instruction. */
 export type Flow =
-  | { readonly kind: 'branch'; readonly condition: Code; readonly taken: number }
-  | { readonly kind: 'jump'; readonly to: number }
+  /** If what the instruction leaves on the stack is not 0. */
+  | { readonly kind: 'branch'; readonly distance: number }
+  | { readonly kind: 'jump'; readonly distance: number }
   /** A jump that is to be followed by a return to the next instruction, where it is followed itself. */
-  | { readonly kind: 'call'; readonly to: number }
-  /**
-   * To the address in the local `target`. That is `likely`, where it is given; or where a call of the region returns to,
-   * unless this is a call itself.
-   */
-  | { readonly kind: 'indirect'; readonly likely: number | undefined; readonly isCall: boolean }
+  | { readonly kind: 'call'; readonly distance: number }
+  /** To the address in the local `target`. */
+  | { readonly kind: 'indirect'; readonly isCall: boolean }
   /** Leaves the region by its own code. */
   | { readonly kind: 'leave' };
 
-/** A translated instruction. */
-export interface Instruction {
-  /** Distance from the beginning of the region's page. */
-  readonly offset: number;
+/** An instruction as it is translated wherever it stands. */
+export interface Template {
   readonly bytes: number;
-  readonly code: Code;
+  readonly code: readonly number[];
   readonly flow: Flow | undefined;
+  /** The registers that it uses, and those of them that it writes: a bit for each. */
+  readonly used: number;
+  readonly written: number;
   /** Whether it may have to be left to the interpreter for what it loads or stores. */
   readonly touchesMemory: boolean;
 }
@@ -95,72 +104,53 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
   readonly i64 = operations<I64, number | bigint>(i64Const, Op.i64);
   readonly i32 = operations<I32, number>(i32Const, Op.i32);
 
-  /** The local of each register that the region uses. */
-  readonly locals = new Map<number, number>();
-  /** The registers that the region writes. */
-  readonly written = new Set<number>();
-  usesMemory = false;
-
   private code: Code[] = [];
   private flow: Flow | undefined;
+  private used = 0;
+  private written = 0;
   private touchesMemory = false;
-  private offset = 0;
   private word = 0;
   private row!: RowReference;
-  private likely: number | undefined;
   /** Blocks of its own that the instruction's code stands in just now. */
   private nesting = 0;
 
-  /**
-   * Emits the instruction `word` (as code pages keep it) at a distance from the page. `likely` is where it will jump to if
-   * its address is what the instruction before it has computed.
-   */
-  emit(
-    offset: number,
-    word: number,
-    row: RowReference,
-    likely: number | undefined,
-    emit: (t: Emitter) => void,
-  ): Instruction {
+  /** Emits the instruction `word` (as code pages keep it). */
+  emit(word: number, row: RowReference, emit: (t: Emitter) => void): Template {
     this.code = [];
-    this.likely = likely;
     this.flow = undefined;
+    this.used = 0;
+    this.written = 0;
     this.touchesMemory = false;
-    this.offset = offset;
     this.word = word;
     this.row = row;
     emit(this);
-    const { code, flow, touchesMemory } = this;
-    return { offset, bytes: lengthOf(word), code, flow, touchesMemory };
+    const { flow, used, written, touchesMemory } = this;
+    const code: number[] = [];
+    append(code, this.code);
+    return { bytes: lengthOf(word), code, flow, used, written, touchesMemory };
   }
 
   // ---- registers ------------------------------------------------------------------------------------------
 
   x(register: number): I64 {
-    return asI64(register === 0 ? i64Const(0) : getLocal(this.local(register)));
+    this.used |= 1 << register;
+    return asI64(getRegister(register));
   }
 
   low(register: number): I32 {
-    return asI32(register === 0 ? i32Const(0) : [getLocal(this.local(register)), Op.wrap]);
+    this.used |= 1 << register;
+    return asI32(register === 0 ? i32Const(0) : [getRegister(register), Op.wrap]);
   }
 
   set(register: number, value: I64): void {
-    if (register === 0) return;
-    this.push(codeOf(value), setLocal(this.localToWrite(register)));
+    if (register !== 0) this.push(codeOf(value), this.write(register));
   }
 
-  private local(register: number): number {
-    const known = this.locals.get(register);
-    if (known !== undefined) return known;
-    const local = Local.firstRegister + this.locals.size;
-    this.locals.set(register, local);
-    return local;
-  }
-
-  /** The local of a register that the region writes. */
-  localToWrite(register: number): number {
-    this.written.add(register);
-    return this.local(register);
+  /** Code that writes a register other than x0. */
+  private write(register: number): Code {
+    this.used |= 1 << register;
+    this.written |= 1 << register;
+    return setRegister(register);
   }
 
   // ---- values ---------------------------------------------------------------------------------------------
@@ -182,11 +172,11 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
   }
 
   pc(): I64 {
-    return asI64(addressAt(this.offset));
+    return asI64(addressMark(Mark.offset));
   }
 
   nextPc(): I64 {
-    return asI64(addressAt(this.offset + lengthOf(this.word)));
+    return asI64(addressMark(Mark.next));
   }
 
   // ---- memory ---------------------------------------------------------------------------------------------
@@ -195,7 +185,7 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
     const { op, bytes } = LOADS[kind];
     this.setAddress(base, offset);
     this.push(this.bailUnlessInTlb(READ_TAG, bytes));
-    if (rd !== 0) this.push(hostAddress, access(op), setLocal(this.localToWrite(rd)));
+    if (rd !== 0) this.push(hostAddress, access(op), this.write(rd));
   }
 
   store(bytes: number, base: number, offset: number, value: I64): void {
@@ -246,7 +236,6 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
   }
 
   private setAddress(base: number, offset: number): void {
-    this.usesMemory = true;
     this.touchesMemory = true;
     const address = this.x(base);
     this.push(
@@ -279,18 +268,19 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
   // ---- control flow ---------------------------------------------------------------------------------------
 
   branch(condition: I32, distance: number): void {
-    this.flow = { kind: 'branch', condition: codeOf(condition), taken: this.offset + distance };
+    this.push(codeOf(condition));
+    this.flow = { kind: 'branch', distance };
   }
 
   jump(distance: number, link: number): void {
     this.set(link, this.nextPc());
-    this.flow = { kind: link === 0 ? 'jump' : 'call', to: this.offset + distance };
+    this.flow = { kind: link === 0 ? 'jump' : 'call', distance };
   }
 
   jumpTo(address: I64, link: number): void {
     this.push(codeOf(address), setLocal(Local.target));
     this.set(link, this.nextPc());
-    this.flow = { kind: 'indirect', likely: this.likely, isCall: link !== 0 };
+    this.flow = { kind: 'indirect', isCall: link !== 0 };
   }
 
   // ---- everything else ------------------------------------------------------------------------------------
@@ -324,17 +314,16 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
   interpret(): void {
     const { word, row } = this;
     const result = row.hasRd ? rd(word) : 0;
-    const local = result === 0 ? 0 : this.localToWrite(result);
     this.push(
       [Mark.save],
       [getLocal(Local.hart), getLocal(Local.fuel), constMark(Mark.unused), Op.i32.add],
-      addressAt(this.offset),
+      addressMark(Mark.offset),
       [i32Const(lengthOf(word)), i32Const(row.index), i32Const(word), call(importIndex('step'))],
       setLocal(Local.at),
     );
     // Before the region may be left, for then its registers are stored.
     if (result !== 0) {
-      this.push(getLocal(Local.hart), access(Memory.i64Load, Offset.x + 8 * result), setLocal(local));
+      this.push(getLocal(Local.hart), access(Memory.i64Load, Offset.x + 8 * result), this.write(result));
     }
     this.push(getLocal(Local.at));
     this.nest(() => this.push(this.leaveAfterStep()));

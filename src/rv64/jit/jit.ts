@@ -15,6 +15,7 @@ import { unpackMiss } from './layout.js';
 import { type Measured, Meter } from './meter.js';
 import { type Callee, findRegion, type Region } from './region.js';
 import { buildSupport, Step, type Support } from './support.js';
+import { Templates } from './templates.js';
 import { encodeRegions } from './translate.js';
 import { type Translation, Translations } from './translations.js';
 
@@ -80,6 +81,7 @@ export class Jit implements Translator {
   private requests: Request[] = [];
   private readonly hot: number;
   private readonly meter: Meter | undefined;
+  private readonly templates: Templates;
   private instructions = 0;
   private byRow = 0;
   private translated = 0;
@@ -93,6 +95,7 @@ export class Jit implements Translator {
     this.hot = hotAfter;
     this.entryMaps = new EntryMaps(state);
     this.meter = now && new Meter(state.view, this.entryMaps.tables, now);
+    this.templates = new Templates(now !== undefined);
     this.translations = new Translations(state, budgetBytes, () => this.entryMaps.releaseAll());
     this.support = buildSupport(state.memory, this.translations.functions, this.entryMaps.tables, {
       interpret: (hart, row, word) => this.interpret(harts[hart / HART_BYTES], row, word),
@@ -188,7 +191,7 @@ export class Jit implements Translator {
         isHot: (at) => this.isHot(page, at),
         calleeAt: (distance) => this.calleeAt(request, distance, foundBefore),
       },
-      this.meter !== undefined,
+      this.templates,
     );
   }
 

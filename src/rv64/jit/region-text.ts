@@ -99,10 +99,10 @@ function functionText(
   };
 }
 
-function localNames({ emitter }: Region): string[] {
+function localNames({ registers }: Region): string[] {
   const names: string[] = [];
   for (const [name, index] of Object.entries(Local)) names[index] = name;
-  for (const [register, index] of emitter.locals) names[index] = REGISTER_NAMES[register];
+  registers.forEach((register, index) => (names[Local.firstRegister + index] = REGISTER_NAMES[register]));
   return names;
 }
 

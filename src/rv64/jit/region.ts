@@ -7,7 +7,8 @@ import { compile, type Compiled } from '../decode-and-run.js';
 import { lengthFromBits } from '../decode.js';
 import type { Row } from '../row.js';
 import { Finder } from './finder.js';
-import { type Flow, type Instruction, InstructionEmitter } from './instruction-emitter.js';
+import type { Flow, Template } from './instruction-emitter.js';
+import { Templates } from './templates.js';
 import type { Code } from './wasm.js';
 
 const PAGE_BYTES = 4096;
@@ -15,13 +16,19 @@ const PAGE_BYTES = 4096;
 /** Where a block goes on: a block of the region by its number, or another place by its distance from the page. */
 export type Target = { readonly block: number } | { readonly outside: number };
 
+/** An instruction at its distance from the beginning of the region's page. */
+export interface Instruction {
+  readonly offset: number;
+  readonly template: Template;
+}
+
 export interface Block {
   /** Distance from the beginning of the region's page. */
   readonly offset: number;
   /** For the entry of a function of another page: what has to be found there, or the region is left for it. See Callee. */
   readonly guard: number | undefined;
   readonly instructions: readonly Instruction[];
-  /** For the head of a loop that fills or copies: what does many rounds at a time. */
+  /** For the head of a loop that fills or copies: what does many rounds at a time, with marks. */
   readonly idiom: Code | undefined;
   /** How the last instruction goes on; undefined where it is followed by another block. */
   readonly flow: Flow | undefined;
@@ -46,7 +53,12 @@ export interface Region {
   /** Ascending and disjoint. */
   readonly ranges: readonly Range[];
   readonly hasProbes: boolean;
-  readonly emitter: InstructionEmitter;
+  /** The registers that its instructions use, and those that they write. */
+  readonly registers: readonly number[];
+  readonly written: readonly number[];
+  readonly usesMemory: boolean;
+  /** Whether the code counts accesses and idioms. */
+  readonly counts: boolean;
 }
 
 /**
@@ -76,13 +88,12 @@ export interface Surroundings {
 
 /**
  * The region that begins at a distance in a page; undefined where there is no instruction that can be translated.
- * For `counts` see InstructionEmitter.
  */
 export function findRegion(
   page: DataView,
   entry: number,
   { probeAt, isHot, calleeAt = () => undefined }: Surroundings,
-  counts = false,
+  templates = new Templates(),
 ): Region | undefined {
   const code = {
     at: (offset: number): Legal | undefined => (isInPage(offset) ? legalAt(page, offset) : undefined),
@@ -90,15 +101,28 @@ export function findRegion(
     isCalled: (offset: number): boolean => isInPage(offset) && isHot(offset >>> 1),
     calleeAt,
   };
-  const emitter = new InstructionEmitter(counts);
-  const finder = new Finder(code, entry, { emitter, instructions: 0 });
+  const shared = { templates, instructions: 0, used: 0, written: 0, usesMemory: false };
+  const finder = new Finder(code, entry, shared);
   finder.explore();
   if (!finder.instructions.has(entry)) return undefined;
   finder.number(0);
   const { instructions, decoded } = finder;
   const hasProbes = [...decoded.keys()].some((offset) => code.probeAt(offset) !== undefined);
-  return { blocks: finder.blocks(), decoded, ranges: rangesOf(instructions), hasProbes, emitter };
+  return {
+    blocks: finder.blocks(),
+    decoded,
+    ranges: rangesOf(instructions),
+    hasProbes,
+    registers: registersOf(shared.used),
+    written: registersOf(shared.written),
+    usesMemory: shared.usesMemory,
+    counts: templates.counts,
+  };
 }
+
+/** The registers that a number has bits for. There is nothing to keep of x0. */
+const registersOf = (bits: number): number[] =>
+  Array.from({ length: 31 }, (_, i) => i + 1).filter((register) => (bits >>> register) & 1);
 
 const isInPage = (offset: number): boolean => offset >= 0 && offset < PAGE_BYTES;
 
@@ -114,7 +138,7 @@ function legalAt(page: DataView, offset: number): Legal | undefined {
 function rangesOf(instructions: ReadonlyMap<number, Instruction>): readonly Range[] {
   const ranges: Range[] = [];
   for (const offset of [...instructions.keys()].sort((a, b) => a - b)) {
-    const end = offset + instructions.get(offset)!.bytes;
+    const end = offset + instructions.get(offset)!.template.bytes;
     const last = ranges[ranges.length - 1];
     if (last !== undefined && offset <= last.end) last.end = Math.max(last.end, end);
     else ranges.push({ start: offset, end });

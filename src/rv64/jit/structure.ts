@@ -6,7 +6,7 @@
  */
 import { guard } from './guard.js';
 import { Local, NO_MISS, type Tables } from './layout.js';
-import { packAt, place } from './marks.js';
+import { packAt, place, type Registers } from './marks.js';
 import type { Block, Target } from './region.js';
 import { addressAt } from './values.js';
 import {
@@ -23,17 +23,16 @@ import {
 
 /**
  * Appends the code of a region's blocks to `output`. It is to stand in four blocks, whose ends are the labels miss (the innermost),
- * bail, jump and out; every path branches to one of them. `saveRegisters` stores what the region has written. `note` is told what
- * the code from a position on is for: an instruction, by its distance from the page, or something in words.
+ * bail, jump and out; every path branches to one of them. `note` is told what the code from a position on is for: an instruction, by its distance from the page, or something in words.
  */
 export function structure(
   output: number[],
   blocks: readonly Block[],
-  saveRegisters: Code,
+  registers: Registers,
   tables: Tables,
   note: Note = () => {},
 ): void {
-  new Writer(output, blocks, new Flow(blocks), saveRegisters, tables, note).tree(0);
+  new Writer(output, blocks, new Flow(blocks), registers, tables, note).tree(0);
 }
 
 export type Note = (at: number, what: number | string) => void;
@@ -141,7 +140,7 @@ class Writer {
     private readonly code: number[],
     private readonly blocks: readonly Block[],
     private readonly flow: Flow,
-    private readonly saveRegisters: Code,
+    private readonly registers: Registers,
     private readonly tables: Tables,
     private readonly note: Note,
   ) {}
@@ -170,7 +169,6 @@ class Writer {
   }
 
   private body(position: number): void {
-    const { saveRegisters } = this;
     const block = this.blocks[this.flow.order[position]];
     const { instructions } = block;
     const count = instructions.length;
@@ -180,14 +178,14 @@ class Writer {
     }
     if (block.idiom) {
       this.note(this.code.length, 'many rounds at a time');
-      this.push(block.idiom);
+      this.place(block.idiom, block.offset, 0, 0);
     }
     this.note(this.code.length, `fuel for ${count}`);
     this.takeFuel(block.offset, count);
     instructions.forEach((instruction, index) => {
-      const { code, offset } = instruction;
+      const { offset, template } = instruction;
       this.note(this.code.length, offset);
-      place(this.code, code, { ...this.depths(), saveRegisters, offset, unused: count - index });
+      this.place(template.code, offset, template.bytes, count - index);
     });
     this.goOn(position, block);
   }
@@ -195,7 +193,7 @@ class Writer {
   /** Writes how a block ends. */
   private goOn(position: number, { flow, targets }: Block): void {
     if (flow?.kind === 'branch') {
-      this.choose(flow.condition, position, targets[0]);
+      this.choose([], position, targets[0]);
       this.goTo(position, targets[1]);
     } else if (flow?.kind === 'indirect') {
       for (const target of targets) {
@@ -206,7 +204,7 @@ class Writer {
     } else if (flow?.kind !== 'leave') this.goTo(position, targets[0]);
   }
 
-  /** Goes on at a target if the condition is not 0. */
+  /** Goes on at a target if the condition, or what is on the stack already, is not 0. */
   private choose(condition: Code, from: number, target: Target): void {
     this.push(condition, [Op.if, NO_RESULT]);
     this.labels.push(undefined);
@@ -244,6 +242,11 @@ class Writer {
   private depths() {
     const inner = this.labels.length;
     return { miss: inner, bail: inner + 1, jump: inner + 2, out: inner + 3 };
+  }
+
+  /** Writes what has marks, of an instruction or for it. `unused` is the fuel to give back if it is not executed. */
+  private place(code: Code, offset: number, bytes: number, unused: number): void {
+    place(this.code, code, { ...this.depths(), ...this.registers, offset, bytes, unused });
   }
 
   private push(...pieces: readonly Code[]): void {

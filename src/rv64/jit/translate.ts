@@ -52,13 +52,15 @@ export function encodeRegion(
   tables: Tables,
   note: Note = () => {},
 ): FunctionBody & { readonly code: Bytes } {
-  const { emitter } = region;
-  const saveRegisters = storeRegisters(emitter.locals, emitter.written);
+  const { registers, written, usesMemory, counts, blocks } = region;
+  const locals: number[] = [];
+  registers.forEach((register, index) => (locals[register] = Local.firstRegister + index));
+  const saveRegisters = storeRegisters(written, locals);
   const code: number[] = [];
   note(0, 'into locals');
-  append(code, [emitter.usesMemory ? loadTlb : [], loadRegisters(emitter.locals)]);
+  append(code, [usesMemory ? loadTlb : [], loadRegisters(registers, locals)]);
   append(code, [beginBlock, beginBlock, beginBlock, beginBlock]);
-  structure(code, region.blocks, saveRegisters, tables, note);
+  structure(code, blocks, { saveRegisters, locals }, tables, note);
   append(code, [Op.end]);
   note(code.length, 'have the TLB take in $address');
   append(code, [refill, Op.end]);
@@ -67,11 +69,11 @@ export function encodeRegion(
   note(code.length, 'find what is at $target');
   append(code, [findNext(tables), Op.end]);
   note(code.length, 'back into the block, and on');
-  append(code, [saveRegisters, emitter.counts ? storeCounts(tables) : [], goOn]);
+  append(code, [saveRegisters, counts ? storeCounts(tables) : [], goOn]);
   return {
     type: REGION_TYPE,
     i32Locals: I32_LOCALS,
-    i64Locals: I64_LOCALS + emitter.locals.size,
+    i64Locals: I64_LOCALS + registers.length,
     code,
   };
 }
@@ -81,18 +83,14 @@ const loadTlb: Code = [getLocal(Local.hart), access(Memory.i32Load, Offset.dataT
 
 const inMemory = (op: number, register: number): Code => access(op, Offset.x + 8 * register);
 
-const loadRegisters = (locals: ReadonlyMap<number, number>): Code =>
-  [...locals].map(([register, local]) => [
-    getLocal(Local.hart),
-    inMemory(Memory.i64Load, register),
-    setLocal(local),
+const loadRegisters = (registers: readonly number[], locals: readonly number[]): Code =>
+  registers.map((register) => [
+    [getLocal(Local.hart), inMemory(Memory.i64Load, register), setLocal(locals[register])],
   ]);
 
-const storeRegisters = (locals: ReadonlyMap<number, number>, written: ReadonlySet<number>): Code =>
-  [...written].map((register) => [
-    getLocal(Local.hart),
-    getLocal(locals.get(register)!),
-    inMemory(Memory.i64Store, register),
+const storeRegisters = (registers: readonly number[], locals: readonly number[]): Code =>
+  registers.map((register) => [
+    [getLocal(Local.hart), getLocal(locals[register]), inMemory(Memory.i64Store, register)],
   ]);
 
 /** Adds what has been counted to the counters. */
