@@ -47,8 +47,11 @@ export class CodePage {
     return this.probes?.get(slot);
   }
 
-  get hasProbes(): boolean {
-    return this.probes !== undefined;
+  /** Whether there is a probe at any of the bytes from `start` up to `end`. */
+  hasProbeIn(start: number, end: number): boolean {
+    if (this.probes === undefined) return false;
+    for (const slot of this.probes.keys()) if (2 * slot >= start && 2 * slot < end) return true;
+    return false;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Machine } from '../../src/machine/machine.js';
 import { bootImage, runUntil } from '../support/images.js';
+import { bootProgram } from '../support/programs.js';
 
 describe('a probe', () => {
   it('is called before each execution of its instruction, and changes nothing', () => {
@@ -24,6 +25,30 @@ describe('a probe', () => {
     machine.type('echo\n');
     runUntil(machine, text, '$ ');
     expect(calls).toBeGreaterThan(0);
+  });
+});
+
+describe('translated code beside a probe', () => {
+  const program = `
+    la s2, other
+    again: addi s0, s0, 1
+      jalr ra, 0(s2)
+      j again
+    .align 64
+    other: addi s1, s1, 1
+      jalr zero, 0(ra)`;
+
+  it('is found again when the probe is set', () => {
+    const machine = bootProgram(program, { jit: { hotAfter: 3 } });
+    machine.run(10_000);
+    const { translated } = machine.statistics().translator!;
+    let calls = 0;
+    machine.setProbe(machine.symbols.address('other')!, () => calls++);
+    machine.run(10_000);
+    expect(calls).toBeGreaterThan(1000);
+    expect(machine.statistics().translator!.reused).toBeGreaterThan(0);
+    expect(machine.statistics().translator!.translated).toBeLessThanOrEqual(translated + 1);
+    expect(machine.harts[0].x[9] - machine.harts[0].x[8]).toBeLessThan(2n);
   });
 });
 

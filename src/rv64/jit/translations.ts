@@ -86,7 +86,7 @@ export class Translations {
       hasProbes,
       content: ranges.map(({ start, end }) => page4096.slice(start, end)),
       bytes,
-      key: page.hasProbes ? undefined : this.keyOf(page, slot),
+      key: hasProbes(page, ranges) ? undefined : this.keyOf(page, slot),
       copied: blocks.flatMap(({ guard }) => (guard === undefined ? [] : [guard])),
       generation: this.generation,
     };
@@ -102,11 +102,13 @@ export class Translations {
 
   /** What was translated from the same bytes at the same place in a page. */
   find(page: CodePage, slot: number): Translation | undefined {
-    if (page.hasProbes) return undefined;
     const content = this.contentOf(page);
     const found = this.byKey
       .get(this.keyOf(page, slot))
-      ?.find((item) => item.ranges.every((range, i) => isSame(content, range, item.content[i])));
+      ?.find(
+        ({ ranges, content: bytes }) =>
+          ranges.every((range, i) => isSame(content, range, bytes[i])) && !hasProbes(page, ranges),
+      );
     if (found) found.generation = this.generation;
     return found;
   }
@@ -163,6 +165,9 @@ export class Translations {
     return this.state.ram.subarray(page.frame * 4096, page.frame * 4096 + 4096);
   }
 }
+
+const hasProbes = (page: CodePage, ranges: readonly Range[]): boolean =>
+  ranges.some(({ start, end }) => page.hasProbeIn(start, end));
 
 function isSame(content: Uint8Array, { start }: Range, bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) {
