@@ -9,7 +9,8 @@ import type { Debugger } from '../debug/debugger.js';
 import type { GuestFiles } from './guest-files.js';
 import { unusableFile } from './input-file.js';
 import { RecordedDisk } from './recorded-disk.js';
-import { encodeRecording, type Recording, sha256 } from './recording.js';
+import { encodeRecording, sha256 } from './recording.js';
+import type { Recording } from './recording-reader.js';
 import { packageVersion } from './version.js';
 
 export class Recorder {

@@ -22,6 +22,8 @@ export class ProcessRules {
   private readonly regions = new Map<number, Regions>();
   /** By root, the size that the last uvmalloc or uvmdealloc returned, until it was compared. */
   private readonly resized = new Map<number, number>();
+  /** Where a process structure points to its own address space, by the last one looked at. */
+  private rootOffset = 0;
   /** Where a process structure may hold the size, by what it held at forks; undefined before the first. */
   private sizeOffsets: number[] | undefined;
 
@@ -96,12 +98,23 @@ export class ProcessRules {
 
   /** The root of a process's own address space: of the tables it points to, the one with a trapframe. */
   private userRoot(process: number): number | undefined {
-    const { guest, tables } = this.checks;
-    for (let offset = 0; offset < guest.processBytes; offset += 8) {
-      const root = guest.word(process + offset);
-      if (tables.page(root)?.root === root && guest.translate(root, TRAPFRAME) !== undefined) return root;
+    const known = this.userRootAt(process + this.rootOffset);
+    if (known !== undefined) return known;
+    for (let offset = 0; offset < this.checks.guest.processBytes; offset += 8) {
+      const root = this.userRootAt(process + offset);
+      if (root === undefined) continue;
+      this.rootOffset = offset;
+      return root;
     }
     return undefined;
+  }
+
+  private userRootAt(place: number): number | undefined {
+    const { guest, tables } = this.checks;
+    const root = guest.word(place);
+    return tables.page(root)?.root === root && guest.translate(root, TRAPFRAME) !== undefined
+      ? root
+      : undefined;
   }
 
   // ---- regions ------------------------------------------------------------------------------------------
@@ -191,8 +204,8 @@ export class ProcessRules {
     const [root, address, , , permissions] = call.arguments;
     const region = regions.at(address);
     const granted = BigInt(permissions) & PERMISSIONS;
-    if (region === undefined || (granted & PTE_U) === 0n || root !== this.userRoot(process)) return;
-    if ((granted & ~permissionsOf(region)) === 0n) return;
+    if (region === undefined || (granted & PTE_U) === 0n) return;
+    if ((granted & ~permissionsOf(region)) === 0n || root !== this.userRoot(process)) return;
     const message =
       `the page at ${hex(address)} is mapped ${describePermissions(granted)}, ` +
       `and its region allows ${describePermissions(permissionsOf(region))}`;

@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { decodeRecording, encodeRecording } from '../../src/cli/recording.js';
+import { encodeRecording } from '../../src/cli/recording.js';
+import { decodeRecording } from '../../src/cli/recording-reader.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'rvemu-'));

@@ -86,7 +86,7 @@ export class Translations {
       hasProbes,
       content: ranges.map(({ start, end }) => page4096.slice(start, end)),
       bytes,
-      key: hasProbes(page, ranges) ? undefined : this.keyOf(page, slot),
+      key: hasProbes ? undefined : this.keyOf(page, slot),
       copied: blocks.flatMap(({ guard }) => (guard === undefined ? [] : [guard])),
       generation: this.generation,
     };
@@ -107,7 +107,8 @@ export class Translations {
       .get(this.keyOf(page, slot))
       ?.find(
         ({ ranges, content: bytes }) =>
-          ranges.every((range, i) => isSame(content, range, bytes[i])) && !hasProbes(page, ranges),
+          ranges.every((range, i) => isSame(content, range, bytes[i])) &&
+          !ranges.some(({ start, end }) => page.hasProbeIn(start, end)),
       );
     if (found) found.generation = this.generation;
     return found;
@@ -165,9 +166,6 @@ export class Translations {
     return this.state.ram.subarray(page.frame * 4096, page.frame * 4096 + 4096);
   }
 }
-
-const hasProbes = (page: CodePage, ranges: readonly Range[]): boolean =>
-  ranges.some(({ start, end }) => page.hasProbeIn(start, end));
 
 function isSame(content: Uint8Array, { start }: Range, bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) {
