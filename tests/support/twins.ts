@@ -34,7 +34,7 @@ export class Twins {
 
   constructor() {
     const { state, cores, frames } = this.translated;
-    this.jit = new Jit(state, cores, { hotAfter: 1 });
+    this.jit = new Jit(state, cores, { hotAfter: 1, plainFirst: 0 });
     cores[0].translator = this.jit;
     frames.onCodeDropped = (page) => this.jit.forget(page);
   }

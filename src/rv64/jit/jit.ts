@@ -22,6 +22,11 @@ import { type Translation, Translations } from './translations.js';
 export interface JitOptions {
   /** How often execution jumps to a place before what begins there is translated: 1 to 127; 120 if not given. */
   readonly hotAfter?: number;
+  /**
+   * So many regions are translated without what they call. Then all are made anew as they get hot again, and with it: that
+   * takes twice as long, and a boot is over before it pays. 150 if not given.
+   */
+  readonly plainFirst?: number;
   /** Bytes of the host's memory that translated code may take, roughly; 256 MiB if not given. */
   readonly budgetBytes?: number;
   /** A clock of the host's, in milliseconds. Where it is given, translated code is measured, and runs slower for it. */
@@ -35,7 +40,7 @@ export interface JitStatistics {
   /** Instructions executed in translated code, over all harts, and how many of them by the function of their row. */
   readonly instructions: number;
   readonly byRow: number;
-  /** Regions translated, found again by their content, and dropped to keep within the budget. */
+  /** Regions translated, found again by their content, and dropped: to keep within the budget, or as plain ones. */
   readonly translated: number;
   readonly reused: number;
   readonly dropped: number;
@@ -80,6 +85,8 @@ export class Jit implements Translator {
   private readonly translations: Translations;
   private requests: Request[] = [];
   private readonly hot: number;
+  /** Regions that are still to be translated without what they call. */
+  private plainLeft: number;
   private readonly meter: Meter | undefined;
   private readonly templates: Templates;
   private instructions = 0;
@@ -90,9 +97,10 @@ export class Jit implements Translator {
   constructor(
     private readonly state: State,
     private readonly harts: readonly Hart[],
-    { hotAfter = 120, budgetBytes = DEFAULT_BUDGET_BYTES, now }: JitOptions = {},
+    { hotAfter = 120, plainFirst = 150, budgetBytes = DEFAULT_BUDGET_BYTES, now }: JitOptions = {},
   ) {
     this.hot = hotAfter;
+    this.plainLeft = plainFirst;
     this.entryMaps = new EntryMaps(state);
     this.meter = now && new Meter(state.view, this.entryMaps.tables, now);
     this.templates = new Templates(now !== undefined);
@@ -178,7 +186,15 @@ export class Jit implements Translator {
       if (region) found.push({ ...request, region, index: indices.pop()! });
     }
     this.translations.returnSlots(indices);
-    if (found.length > 0) this.translate(found);
+    if (found.length === 0) return;
+    this.translate(found);
+    this.notePlain(found.length);
+  }
+
+  private notePlain(count: number): void {
+    if (this.plainLeft <= 0) return;
+    this.plainLeft -= count;
+    if (this.plainLeft <= 0) this.translations.clear();
   }
 
   private find(request: Request, foundBefore: readonly Found[]): Region | undefined {
@@ -188,8 +204,12 @@ export class Jit implements Translator {
       2 * slot,
       {
         probeAt: (at) => page.probeAt(at),
-        isHot: (at) => this.isHot(page, at),
-        calleeAt: (distance) => this.calleeAt(request, distance, foundBefore),
+        ...(this.plainLeft > 0
+          ? { isHot: () => false }
+          : {
+              isHot: (at) => this.isHot(page, at),
+              calleeAt: (distance) => this.calleeAt(request, distance, foundBefore),
+            }),
       },
       this.templates,
     );

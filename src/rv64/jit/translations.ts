@@ -128,6 +128,12 @@ export class Translations {
     }
   }
 
+  /** Drops everything. To be called while no translated code is being executed. */
+  clear(): void {
+    this.forgetPages();
+    this.drop(() => true);
+  }
+
   private drop(isDropped: (translation: Translation) => boolean): void {
     for (const translation of this.withCopies(isDropped)) {
       this.all.delete(translation.index);

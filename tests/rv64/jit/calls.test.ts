@@ -94,7 +94,7 @@ describe('a call of a function in another page', () => {
   )('$name is what the interpreter makes of it, as $how', ({ call, caller = '', callee }) => {
     const source = program(call, caller, callee);
     const interpreted = bootProgram(source, { jit: false });
-    const translated = bootProgram(source, { jit: { hotAfter: 2 } });
+    const translated = bootProgram(source, { jit: { hotAfter: 2, plainFirst: 0 } });
     for (let point = 0; point < POINTS; point++) {
       for (const machine of [interpreted, translated]) machine.run(1 + 197 * point);
       expect(translated.harts[0].x[8]).toBe(interpreted.harts[0].x[8]);
@@ -114,7 +114,9 @@ describe('a call of a function in another page', () => {
       done:`,
       'addi s0, s0, 1\n ret\n other: addi s0, s0, 100\n ret',
     );
-    const [interpreted, translated] = [false, { hotAfter: 2 }].map((jit) => bootProgram(source, { jit }));
+    const [interpreted, translated] = [false, { hotAfter: 2, plainFirst: 0 }].map((jit) =>
+      bootProgram(source, { jit }),
+    );
     for (let point = 0; point < POINTS; point++) {
       for (const machine of [interpreted, translated]) machine.run(1 + 197 * point);
       expect(translated.hash()).toBe(interpreted.hash());
@@ -141,7 +143,7 @@ describe('a copy of a function', () => {
   function run(isTranslated: boolean, second: string | undefined): string[] {
     const { state, frames, cores, harts } = board(1);
     const [core] = cores;
-    const jit = new Jit(state, cores, { hotAfter: 2 });
+    const jit = new Jit(state, cores, { hotAfter: 2, plainFirst: 0 });
     if (isTranslated) core.translator = jit;
     frames.onCodeDropped = (page) => jit.forget(page);
     const set = (table: bigint, index: bigint, entry: bigint): void =>

@@ -132,7 +132,7 @@ function run(random: Case, translated: boolean): string[] {
   const { state, frames, cores, harts } = board(1);
   const [core] = cores;
   if (translated) {
-    const jit = new Jit(state, cores, { hotAfter: 1 });
+    const jit = new Jit(state, cores, { hotAfter: 1, plainFirst: 0 });
     core.translator = jit;
     frames.onCodeDropped = (page) => jit.forget(page);
   }

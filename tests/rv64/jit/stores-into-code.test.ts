@@ -97,7 +97,7 @@ const byAnotherHart = `${prepare}
 
 const both = (source: string, harts = 1): [Machine, Machine] => [
   bootProgram(source, { harts, jit: false }),
-  bootProgram(source, { harts, jit: { hotAfter: 2 } }),
+  bootProgram(source, { harts, jit: { hotAfter: 2, plainFirst: 0 } }),
 ];
 
 /** Runs both on, and expects the same of them; an odd portion ends in the middle of things. */
