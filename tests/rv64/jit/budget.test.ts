@@ -102,7 +102,9 @@ describe('a budget for translated code', () => {
 
 describe('code that is translated without what it calls first', () => {
   it('is translated anew when there is much of it, and the run stays as it is', () => {
-    const [translated, interpreted] = [{ hotAfter: 2, plainFirst: 60 }, false].map((jit) => bootImage({ jit }));
+    const [translated, interpreted] = [{ hotAfter: 2, plainFirst: 60 }, false].map((jit) =>
+      bootImage({ jit }),
+    );
     runUntil(translated.machine, translated.text, PROMPT);
     runUntil(interpreted.machine, interpreted.text, PROMPT);
     expect(translated.machine.hash()).toBe(interpreted.machine.hash());
