@@ -9,6 +9,7 @@ import { hex } from '../machine/hex.js';
 import type { Machine } from '../machine/machine.js';
 import { disassemble, REGISTER_NAMES } from '../rv64/disassemble.js';
 import type { Hart } from '../rv64/hart.js';
+import { Cause } from '../rv64/trap.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Event } from '../xv6/finding.js';
 import type { ProcessName } from '../xv6/guest.js';
@@ -18,6 +19,15 @@ import { type TextReport, where, who } from './check-text.js';
 /** Calls shown of each backtrace. */
 const MAXIMUM_CALLS = 10;
 const STACK_POINTER = 2;
+/** Exceptions whose value is the address of an access. */
+const ADDRESS_FAULTS = [
+  Cause.FetchAccess,
+  Cause.LoadAccess,
+  Cause.StoreAccess,
+  Cause.FetchPage,
+  Cause.LoadPage,
+  Cause.StorePage,
+].map(BigInt);
 /** An access so far below the stack pointer was for the stack. */
 const MAXIMUM_FRAME_BYTES = 2 * PAGE_BYTES;
 
@@ -86,12 +96,12 @@ function describeFault(fault: KernelFault, witnesses: Witnesses): string[] {
 }
 
 /** What the address that was accessed looks like. */
-function describeValue({ value, registers, translation }: KernelFault): string[] {
-  if (translation === undefined) return [];
+function describeValue({ cause, value, registers, translation }: KernelFault): string[] {
+  if (!ADDRESS_FAULTS.includes(cause)) return [];
   const poison = describePoison(value);
   const below = registers[STACK_POINTER] - value;
   const isStack = below > -BigInt(PAGE_BYTES) && below < BigInt(MAXIMUM_FRAME_BYTES);
-  const isUnmapped = translation.path.at(-1)!.entry === 0n;
+  const isUnmapped = translation?.path.at(-1)!.entry === 0n;
   if (poison) return [`stval is poison: ${poison}`];
   if (value === 0n) return ['stval is a null pointer'];
   if (value < BigInt(PAGE_BYTES)) return [`stval is ${value} bytes from a null pointer`];
@@ -136,8 +146,9 @@ function describeVisited({ level, index, entry }: VisitedEntry): string {
 
 /** Registers that held poison, the one that made the address among them. */
 function poisonIn({ registers }: KernelFault): string[] {
-  return registers.flatMap((value, register) => {
+  return [...new Set(registers)].flatMap((value) => {
     const poison = value < BigInt(PAGE_BYTES) ? undefined : describePoison(value);
-    return poison ? [`  ${REGISTER_NAMES[register]} = ${hex(value)}: ${poison}`] : [];
+    const names = REGISTER_NAMES.filter((_, register) => registers[register] === value).join(' = ');
+    return poison ? [`  ${names} = ${hex(value)}: ${poison}`] : [];
   });
 }

@@ -2,7 +2,7 @@
 import { type ElfImage, readElf } from '../machine/elf.js';
 import { SymbolTable } from '../machine/symbols.js';
 import { callBefore } from './instructions.js';
-import { LineTable } from './line-table.js';
+import { LineTable, type SourceLine } from './line-table.js';
 
 export interface Place {
   readonly address: number;
@@ -26,7 +26,7 @@ export class Places {
   }
 
   at(address: number): Place {
-    return { address, name: this.symbols.describe(BigInt(address)), ...this.lines.at(address) };
+    return { address, name: this.symbols.describe(BigInt(address)), ...this.lineAt(address) };
   }
 
   /**
@@ -39,15 +39,24 @@ export class Places {
       const isInside = Boolean(this.symbols.nameAt(BigInt(address))?.offset);
       const call = isInside ? address : this.callBefore(address);
       if (call === undefined) return [];
-      return [{ address, name: this.at(call).name, ...this.lines.at(address - 1) }];
+      return [{ address, name: this.at(call).name, ...this.lineAt(address - 1) }];
     });
+  }
+
+  /** Functions that the linker has left out have lines as well, all of them from 0 on. */
+  private lineAt(address: number): SourceLine | undefined {
+    return this.segmentAt(BigInt(address)) && this.lines.at(address);
+  }
+
+  private segmentAt(address: bigint): ElfImage['segments'][number] | undefined {
+    return this.segments.find(
+      ({ virtualAddress: start, data }) => address >= start && address < start + BigInt(data.length),
+    );
   }
 
   private callBefore(address: number): number | undefined {
     const before = BigInt(address - 4);
-    const segment = this.segments.find(
-      ({ virtualAddress: start, data }) => before >= start && before < start + BigInt(data.length),
-    );
+    const segment = this.segmentAt(before);
     if (segment === undefined) return undefined;
     const offset = Number(before - segment.virtualAddress);
     const call = callBefore(segment.data.subarray(offset, offset + 4), BigInt(address));

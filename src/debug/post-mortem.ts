@@ -88,7 +88,8 @@ export class PostMortem {
     const fault = this.describe(hart, cause, value);
     const chain = this.chainOf(hart);
     const last = chain.at(-1);
-    if (last && isBelow(fault.registers[STACK_POINTER], last)) {
+    const isNested = last && (isBelow(fault.registers[STACK_POINTER], last) || hart.pc === handlerOf(hart));
+    if (isNested) {
       if (chain.length < MAXIMUM_CHAIN) chain.push(fault);
     } else this.chains[hart.index] = [fault];
   }
@@ -135,6 +136,9 @@ export class PostMortem {
     return { access, root, path, reason: found.ok ? undefined : found.reason };
   }
 }
+
+/** Where a hart's traps to supervisor mode go (privileged specification, "stvec"): exceptions to the base. */
+const handlerOf = (hart: Hart): bigint => hart.csr[Slot.stvec] & ~3n;
 
 /** Whether a stack pointer lies below that at an exception, as it does in its handler. */
 function isBelow(stackPointer: bigint, fault: KernelFault): boolean {

@@ -3,6 +3,7 @@ import { Slot } from '../rv64/csr/bits.js';
 import type { Hart } from '../rv64/hart.js';
 import type { EndlessTrap } from '../rv64/traps.js';
 import { Cause, causeName, Mode, MODE_NAMES } from '../rv64/trap.js';
+import { RAM_BASE } from './memory-map.js';
 import type { SymbolTable } from './symbols.js';
 
 const hex = (value: bigint): string => '0x' + BigInt.asUintN(64, value).toString(16);
@@ -55,13 +56,19 @@ function isFloatingPoint(word: number): boolean {
 
 /** A sentence about a hart that traps in its own trap handler for ever. */
 export function explainEndlessTrap(hart: Hart, trap: EndlessTrap, symbols: SymbolTable): string {
-  const isDenied =
-    [Cause.FetchAccess, Cause.LoadAccess, Cause.StoreAccess].some((cause) => trap.cause === BigInt(cause)) &&
-    hart.mode !== Mode.Machine &&
-    hart.pmp.setting !== '';
-  const why = isDenied ? '; physical memory protection is on, does pmpaddr0 cover all of memory?' : '';
+  const why = isDeniedMemory(hart, trap)
+    ? '; physical memory protection is on, does pmpaddr0 cover all of memory?'
+    : trap.handler === 0n
+      ? `; is there a handler yet? ${hart.mode === Mode.Machine ? 'mtvec' : 'stvec'} is 0`
+      : '';
   return (
     `hart ${hart.index} traps in its own trap handler for ever: ${describeTrap(trap.cause, trap.value)} ` +
     `at pc ${place(trap.pc, symbols)}, handler at ${place(trap.handler, symbols)}${why}`
   );
+}
+
+/** Whether a hart that got an access fault is kept from memory, which begins where kernels do. */
+function isDeniedMemory({ mode, pmp }: Hart, { cause }: EndlessTrap): boolean {
+  const accessFaults = [Cause.FetchAccess, Cause.LoadAccess, Cause.StoreAccess].map(BigInt);
+  return accessFaults.includes(cause) && mode !== Mode.Machine && !pmp.allows(RAM_BASE, 4, 'execute', mode);
 }

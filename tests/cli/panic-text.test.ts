@@ -6,6 +6,7 @@ import { Backtracer } from '../../src/debug/backtrace.js';
 import { Places } from '../../src/debug/places.js';
 import { PostMortem } from '../../src/debug/post-mortem.js';
 import type { Machine } from '../../src/machine/machine.js';
+import { Slot } from '../../src/rv64/csr/bits.js';
 import type { Hart } from '../../src/rv64/hart.js';
 import { bootImage, kernelElf } from '../support/images.js';
 
@@ -81,6 +82,17 @@ describe('a panic is explained', () => {
     const text = explain(withFault(39));
     expect(text).toContain('the first trap: store/AMO page fault');
     expect(text).toContain('while sstatus.SUM is 0');
+  });
+
+  it('by the first trap, when there was no handler yet', () => {
+    const text = explain((machine) => {
+      machine.setProbe(machine.symbols.address('kvm_init')!, (hart) => (hart.csr[Slot.stvec] = 0n));
+      machine.setProbe(machine.symbols.address('walk')!, (hart) => (hart.x[10] = 0x400n));
+    });
+    expect(text).toContain('the first trap: load page fault, trap value 0x400');
+    expect(text).toMatch(/--> walk\+/);
+    expect(text).toMatch(/stval is 1024 bytes from a null pointer/);
+    expect(text).toContain('its handler trapped in turn: instruction page fault at 0x0\n');
   });
 
   it('by the past of the frame with the table that ended the walk, where it is known', () => {

@@ -42,6 +42,19 @@ describe('a guest that can never get on', () => {
     });
   });
 
+  it('is asked for a handler when it has none', () => {
+    const stop = verdict(
+      toSupervisor('li t0, -1\n csrw pmpaddr0, t0\n li t0, 0xf\n csrw pmpcfg0, t0').replace(
+        'j target',
+        'ld t0, 0(x0)',
+      ),
+    );
+    expect(stop).toMatchObject({
+      kind: 'stuck',
+      message: expect.stringMatching(/at pc 0x0, handler at 0x0; is there a handler yet\? stvec is 0$/),
+    });
+  });
+
   it('is told that an illegal instruction was a floating-point one', () => {
     const stop = verdict('li t0, 0x80000008\n csrw mtvec, t0\n .word 0x00007053');
     expect(stop).toMatchObject({
