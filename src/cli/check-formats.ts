@@ -62,6 +62,7 @@ function asJson({ kernel, version, runs }: CheckReport, places: Places) {
         virtualAddress: hex(finding.virtualAddress),
         physicalAddress: hex(finding.physicalAddress),
         entryBefore: hex(finding.entryBefore),
+        entryExpected: hex(finding.entryExpected),
         entryAfter: hex(finding.entryAfter),
         history: (finding.history ?? []).map((each) => ({ what: each.what, ...event(each.event) })),
       })),

@@ -64,7 +64,7 @@ export class TextReport {
 
   /** The way down the table, with the entry that it is about marked. */
   private translation(finding: Finding): string[] {
-    const { virtualAddress, physicalAddress, entryBefore, entryAfter, path } = finding;
+    const { virtualAddress, physicalAddress, entryBefore, entryExpected, entryAfter, path } = finding;
     const lines: string[] = [];
     if (virtualAddress !== undefined && physicalAddress !== undefined) {
       lines.push(`  ${hex(virtualAddress)} -> ${hex(physicalAddress)}`);
@@ -73,6 +73,7 @@ export class TextReport {
       virtualAddress,
       physicalAddress,
       entryBefore,
+      entryExpected,
       entryAfter,
       ...path.map(({ entry }) => entry),
     ]
@@ -84,9 +85,9 @@ export class TextReport {
       const index = indexOf(SV39, virtualAddress!, level);
       lines.push(`  ${'  '.repeat(depth)}level ${level}, entry ${index}: ${describeEntry(entry)}${mark}`);
     });
-    if (entryBefore !== undefined)
-      lines.push(`  entry before, or as it should be: ${describeEntry(entryBefore)}`);
-    if (entryAfter !== undefined) lines.push(`  entry now: ${describeEntry(entryAfter)}`);
+    const entries = { before: entryBefore, 'as it should be': entryExpected, now: entryAfter };
+    for (const [when, entry] of Object.entries(entries))
+      if (entry !== undefined) lines.push(`  entry ${when}: ${describeEntry(entry)}`);
     for (const [value, words] of new Map(poison)) lines.push(`  ${hex(value)} is poison: ${words}`);
     return lines;
   }

@@ -25,6 +25,8 @@ export interface Evidence {
   readonly virtualAddress?: number;
   readonly physicalAddress?: number;
   readonly entryBefore?: bigint;
+  /** By what the kernel was asked for, or by its layout. */
+  readonly entryExpected?: bigint;
   readonly entryAfter?: bigint;
   /** Of findings of a rule, those with the same words here are repeats of each other, wherever they were made. */
   readonly sameAs?: string;

@@ -170,7 +170,8 @@ class ProcessTable {
     this.nameOffset ??= this.findName();
     if (this.nameOffset === undefined) return undefined;
     this.pidOffset ??= this.findPid();
-    const pid = this.pidOffset === undefined ? 0 : this.guest.word32(process + this.pidOffset);
+    // Pids count from 1, and until there is a second process to compare with, there is but the first.
+    const pid = this.pidOffset === undefined ? 1 : this.guest.word32(process + this.pidOffset);
     const at = process + this.nameOffset;
     const known = this.known.get(process);
     if (known?.name.pid === pid && this.isStillThere(known.words, at)) return known.name;

@@ -83,7 +83,7 @@ export class KernelTableRules {
     this.checks.reporter.report('kernel-table-differs', hart, false, message, {
       virtualAddress: leaf.address,
       physicalAddress: physical,
-      entryBefore: expected,
+      entryExpected: expected,
       entryAfter: leaf.entry,
     });
   }

@@ -166,7 +166,6 @@ export class TableRules {
     reporter.reportReturn('wrong-walk', hart, call, message, {
       table: root,
       virtualAddress: address,
-      entryBefore: last.entry,
       ...(guest.isRam(result, 8) ? { entryAfter: guest.read(result, 8) } : {}),
     });
   }
@@ -216,7 +215,7 @@ export class TableRules {
         table: root,
         virtualAddress: page,
         physicalAddress: frame,
-        entryBefore: expected,
+        entryExpected: expected,
         entryAfter: entry,
       };
       reporter.reportReturn('wrong-entry', hart, call, message, evidence);
@@ -276,12 +275,11 @@ export class TableRules {
       const original = bottomOf(SV39, guest, from, address).entry;
       if (!isValidLeaf(original) || frameOf(original) !== frameOf(entry)) continue;
       if (((original | entry) & PTE_W) === 0n) continue;
-      const message = `uvmcopy gave the child the parent's frame for ${hex(address)}, and it is writable`;
+      const message = `uvmcopy gave the child the parent's frame for ${hex(address)}, and it is writable; the parent's entry is ${describeEntry(original)}`;
       reporter.reportReturn('frame-shared', hart, call, message, {
         table: to,
         virtualAddress: address,
         physicalAddress: frameOf(entry),
-        entryBefore: original,
         entryAfter: entry,
         history: this.frames().history(frameOf(entry)),
       });
@@ -314,7 +312,7 @@ export class TableRules {
       reporter.report('leaf-left', hart, true, message, {
         virtualAddress: leaf.address,
         physicalAddress: frameOf(leaf.entry),
-        entryBefore: leaf.entry,
+        entryAfter: leaf.entry,
         history: made ? [{ what: 'mapped', event: made }] : [],
       });
       return;
@@ -333,7 +331,7 @@ export class TableRules {
       reporter.reportReturn('copyout-to-read-only', hart, call, message, {
         table: root,
         virtualAddress: page,
-        entryBefore: entry,
+        entryAfter: entry,
       });
       return;
     }
