@@ -62,6 +62,8 @@ export interface Spectator {
   news?(): string[];
   /** How far the run is, in one line. */
   progress?(): string;
+  /** Looks for lost frames; returns a line about that. */
+  search?(): string;
   /** What it knows of the past of the frame at a physical address, for the explanation of a panic. */
   historyOf?: Witnesses['historyOf'];
 }
@@ -152,6 +154,7 @@ export async function bootFiles(
       showsOutput,
       news: () => watcher?.news?.() ?? [],
       progress: watcher?.progress && (() => watcher.progress!()),
+      search: watcher?.search && (() => watcher.search!()),
       summary: options.stats ? await statisticsOf(machine) : undefined,
       traces: options.trace !== undefined,
     });

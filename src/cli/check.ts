@@ -59,7 +59,7 @@ export async function check(
     if (options.seeds) sayResult(run);
     const hasFailed = run.findings.length > 0 || run.exitCode !== EXIT.done;
     if (recorder && (hasFailed || (options.record && seed === last))) {
-      record(recorder, options.record || DEFAULT_RECORDING, run);
+      record(recorder, recordingOf(options), run);
       isRecorded = true;
     }
   }
@@ -67,6 +67,8 @@ export async function check(
   if (runs.some((run) => run.findings.length > 0)) return EXIT_FINDINGS;
   return runs.find((run) => run.exitCode !== EXIT.done)?.exitCode ?? EXIT.done;
 }
+
+const recordingOf = ({ record }: CheckOptions): string => record || DEFAULT_RECORDING;
 
 function record(recorder: Recorder, path: string, { seed, exitCode }: CheckedRun): void {
   recorder.write(path, exitCode);
@@ -103,6 +105,7 @@ async function checkOnce(
     },
     news: () => (options.seeds ? [] : news.splice(0).map(inOneLine)),
     progress: () => progressOf(machine!, checker!, options),
+    search: () => searchLostFrames(checker!),
     historyOf: (physical) => checker!.historyOf(physical),
     ending: () =>
       options.untilFirst && checker!.findings.length > 0 ? { exitCode: EXIT_FINDINGS } : undefined,
@@ -113,7 +116,19 @@ async function checkOnce(
   const exitCode = await bootFiles(files, { ...options, record: undefined }, spectator, recorder);
   checker!.searchLostFrames();
   const { findings, notChecked } = checker!;
-  return { seed: options.seed, exitCode, findings, notChecked, reproduce: commandFor(kernel, options) };
+  // What was typed is in the recording alone.
+  const isTyped = options.run === undefined && options.expect === undefined && recorder !== undefined;
+  const reproduce = isTyped ? `rvemu replay ${recordingOf(options)}` : commandFor(kernel, options);
+  return { seed: options.seed, exitCode, findings, notChecked, reproduce };
+}
+
+/** The findings themselves are told as news. */
+function searchLostFrames(checker: Checker): string {
+  const before = checker.findings.length;
+  checker.searchLostFrames();
+  const places = checker.findings.length - before;
+  if (places === 0) return 'no frame has been lost since the last search';
+  return `frames are lost that were allocated at ${places} ${places === 1 ? 'place' : 'places'}`;
 }
 
 /** While the run goes on; the report comes at its end. */

@@ -8,7 +8,7 @@ import { say as print, outputsShareOnePlace } from './messages.js';
 import { now } from './now.js';
 import { EXIT, type Session } from './session.js';
 import { ProgressLine } from './progress-line.js';
-import { EscapeKeys, KEY_HELP, RawMode } from './terminal.js';
+import { EscapeKeys, keyHelp, RawMode } from './terminal.js';
 import { Wakeup } from './wakeup.js';
 import type { LogFile } from './log-file.js';
 
@@ -42,6 +42,8 @@ export interface HostOptions {
   news?: () => string[];
   /** How far the run is, in one line; shown on a terminal. */
   progress?: () => string;
+  /** Looks for lost frames; returns a line about that. */
+  search?: () => string;
   /** Lines for the end. */
   summary?: () => string;
 }
@@ -166,11 +168,12 @@ export class Host {
   }
 
   private listenToInput(): void {
-    const { hasTerminal, standsInForQemu } = this.options;
+    const { hasTerminal, standsInForQemu, search } = this.options;
     const keys = new EscapeKeys({
       send: (bytes) => this.type(bytes),
       end: () => this.leave(EXIT.done),
-      help: () => this.say(KEY_HELP),
+      help: () => this.say(keyHelp(search !== undefined)),
+      search: search && (() => this.say(search())),
     });
     const ended = () => {
       // A terminal ends when it is taken away.

@@ -81,6 +81,8 @@ function for is not checked, and said so at the end. Findings are on standard
 error; other formats go to standard output, in place of the guest's output,
 unless --output names a file. The first run that fails is recorded
 in check.rvemu, unless --record names another file; "rvemu replay" runs it again.
+Lost frames are looked for when processes end, at the end of the run, and, in a
+session at the terminal, at Ctrl-A l.
 
 Exit codes:
   1      there are findings

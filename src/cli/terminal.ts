@@ -3,17 +3,22 @@ import type { ReadStream } from 'node:tty';
 
 const CONTROL_A = 0x01;
 
-export const KEY_HELP = [
-  'Ctrl-A x       end rvemu',
-  'Ctrl-A h       this help',
-  'Ctrl-A Ctrl-A  send Ctrl-A to the guest',
-  'Any other key, Ctrl-C too, goes to the guest.',
-].join('\n');
+/** `searches` says whether there is something that looks for lost frames. */
+export const keyHelp = (searches: boolean): string =>
+  [
+    'Ctrl-A x       end rvemu',
+    'Ctrl-A h       this help',
+    ...(searches ? ['Ctrl-A l       look for lost frames'] : []),
+    'Ctrl-A Ctrl-A  send Ctrl-A to the guest',
+    'Any other key, Ctrl-C too, goes to the guest.',
+  ].join('\n');
 
 export interface KeyActions {
   send(bytes: Uint8Array): void;
   end(): void;
   help(): void;
+  /** Looks for lost frames. */
+  search?(): void;
 }
 
 /** Tells the keys for rvemu, which follow a Ctrl-A, from those for the guest. */
@@ -35,6 +40,7 @@ export class EscapeKeys {
       const name = String.fromCharCode(key).toLowerCase();
       if (key === CONTROL_A) forGuest.push(key);
       else if (name === 'h' || name === '?') this.actions.help();
+      else if (name === 'l') this.actions.search?.();
       else if (name === 'x') {
         this.actions.end();
         return;

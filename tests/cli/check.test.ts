@@ -51,6 +51,12 @@ describe('rvemu check', () => {
     expect((await check(kernelWithFault(0), '--run', 'echo')).exitCode).toBe(0);
   });
 
+  it('names the recording of a session that was typed, and a command for any other', LONG, async () => {
+    const recording = join(folder, 'typed.rvemu');
+    const { errors } = await check(DOES_NOT_FILL, '--until-first', '--record', recording);
+    expect(errors).toContain(`reproduce: rvemu replay ${recording}`);
+  });
+
   it('ends at the first finding with --until-first', LONG, async () => {
     const { exitCode, output, errors } = await check(DOES_NOT_FILL, '--until-first', '--run', 'echo hello');
     expect(exitCode).toBe(1);

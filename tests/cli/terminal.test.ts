@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
-import { EscapeKeys, RawMode } from '../../src/cli/terminal.js';
+import { EscapeKeys, keyHelp, RawMode } from '../../src/cli/terminal.js';
 
 /** What came of typing `portions` one after another. */
 function typing(...portions: string[]): string[] {
@@ -9,6 +9,7 @@ function typing(...portions: string[]): string[] {
     send: (bytes) => events.push(`send ${JSON.stringify(Buffer.from(bytes).toString())}`),
     end: () => events.push('end'),
     help: () => events.push('help'),
+    search: () => events.push('search'),
   });
   for (const portion of portions) keys.take(Buffer.from(portion));
   return events;
@@ -30,6 +31,12 @@ test('nothing typed after Ctrl-A x is sent', () => {
 test('Ctrl-A h helps and Ctrl-A Ctrl-A sends Ctrl-A', () => {
   expect(typing('\x01h')).toEqual(['help']);
   expect(typing('a\x01\x01b')).toEqual(['send "a\\u0001b"']);
+});
+
+test('Ctrl-A l looks for lost frames', () => {
+  expect(typing('\x01l')).toEqual(['search']);
+  expect(keyHelp(true)).toContain('Ctrl-A l');
+  expect(keyHelp(false)).not.toContain('Ctrl-A l');
 });
 
 test('any other key after Ctrl-A does nothing', () => {
