@@ -52,6 +52,16 @@ export type Backtrace = (hart: Hart, atEntry: boolean) => readonly number[];
 /** Of a backtrace, so many innermost places tell two findings of a rule apart. */
 const PLACES_COMPARED = 4;
 
+/** A call is four bytes, or two: so far before the address that it returns to is within it, and on its line. */
+const WITHIN_CALL = 2;
+
+/** Within the call that returns to an address. */
+export const callBefore = (returnAddress: number): number => returnAddress - WITHIN_CALL;
+
+/** Of a backtrace that begins in a function, the part that begins with the call of that function. */
+export const callersOf = ([own, returnAddress, ...rest]: readonly number[]): readonly number[] =>
+  returnAddress === undefined ? [own] : [callBefore(returnAddress), ...rest];
+
 export class Reporter {
   readonly findings: Finding[] = [];
   private readonly byPlace = new Map<string, Finding>();
@@ -74,22 +84,17 @@ export class Reporter {
     };
   }
 
-  /** Reports what `hart` has just done, or, `atEntry`, is about to do in a function that begins. */
+  /** Reports what `hart` has just done, or, `atEntry`, the call that it has just made. */
   report(rule: RuleId, hart: Hart, atEntry: boolean, message: string, evidence: Evidence = {}): void {
-    this.reportEvent(rule, this.eventOf(hart, atEntry), message, evidence, this.guest.rootOf(hart));
+    const event = this.eventOf(hart, atEntry);
+    const stack = atEntry ? callersOf(event.stack) : event.stack;
+    this.reportEvent(rule, { ...event, stack }, message, evidence, this.guest.rootOf(hart));
   }
 
   /** Reports what a call has done that returns on `hart`: of its function, for the pc is the caller's by now. */
   reportReturn(rule: RuleId, hart: Hart, call: Call, message: string, evidence: Evidence = {}): void {
     const event = this.eventOf(hart, false);
     const stack = [call.entry, ...event.stack];
-    this.reportEvent(rule, { ...event, stack }, message, evidence, this.guest.rootOf(hart));
-  }
-
-  /** Reports what a call has done that, on `hart`, is just about to call another function. */
-  reportCaller(rule: RuleId, hart: Hart, message: string, evidence: Evidence = {}): void {
-    const event = this.eventOf(hart, true);
-    const stack = event.stack.slice(1);
     this.reportEvent(rule, { ...event, stack }, message, evidence, this.guest.rootOf(hart));
   }
 

@@ -7,7 +7,7 @@ import type { Hart } from '../rv64/hart.js';
 import { PAGE_BYTES } from '../sv39/pte.js';
 import type { Checks } from './checks.js';
 import { EventLog } from './event-log.js';
-import type { Event, Evidence } from './finding.js';
+import { callersOf, type Event, type Evidence } from './finding.js';
 import { FreeAccessRules } from './free-access-rules.js';
 import { FreedMappingRules } from './freed-mapping-rules.js';
 import { FreeList } from './free-list.js';
@@ -236,7 +236,7 @@ export class FrameRules {
     const { frame } = progress;
     const report = (rule: RuleId, message: string, evidence: Evidence): void =>
       atEntry
-        ? reporter.reportCaller(rule, hart, message, evidence)
+        ? reporter.report(rule, hart, atEntry, message, evidence)
         : reporter.reportReturn(rule, hart, call, message, evidence);
     progress.done = true;
     if (!guest.isFilled(frame, FREE_FILL, FREE_FILL_STEP)) {
@@ -252,7 +252,7 @@ export class FrameRules {
     this.states[this.indexOf(frame)] = Frame.Free;
     const stack = reporter.stackOf(hart, atEntry);
     // At the entry of release, kfree is where the frame was freed.
-    this.note(this.freed, frame, hart, atEntry ? this.withoutFirst(stack) : stack);
+    this.note(this.freed, frame, hart, atEntry ? this.callersOf(stack) : stack);
     this.accesses.watch(frame);
     this.mappings.noteFreed(frame, call, hart);
   }
@@ -264,9 +264,9 @@ export class FrameRules {
   }
 
   /** One array for all calls with the same stack. */
-  private withoutFirst(stack: readonly number[]): readonly number[] {
+  private callersOf(stack: readonly number[]): readonly number[] {
     let rest = this.shortened.get(stack);
-    if (rest === undefined) this.shortened.set(stack, (rest = stack.slice(1)));
+    if (rest === undefined) this.shortened.set(stack, (rest = callersOf(stack)));
     return rest;
   }
 

@@ -37,7 +37,7 @@ export class FreeListLocks {
     const { reporter } = this.checks;
     const message = `${call.role} changes a free list without ${lacking}`;
     const evidence = { sameAs: message };
-    if (atEntry) reporter.reportCaller('free-list-unlocked', hart, message, evidence);
+    if (atEntry) reporter.report('free-list-unlocked', hart, atEntry, message, evidence);
     else reporter.reportReturn('free-list-unlocked', hart, call, message, evidence);
   }
 

@@ -1,7 +1,7 @@
 /** Spinlocks: in which order they are taken, and where they must not be held. Locks of one name are one class. */
 import type { Hart } from '../rv64/hart.js';
 import type { Checks } from './checks.js';
-import type { Event } from './finding.js';
+import { callBefore, callersOf, type Event } from './finding.js';
 import type { Held } from './held-locks.js';
 
 /** One lock taken while another was held, when that was first seen. */
@@ -39,14 +39,15 @@ export class LockRules {
     const known = this.edges.get(outer) ?? [];
     if (known.some((edge) => edge.to === inner)) return;
     const { reporter } = this.checks;
-    const event = reporter.eventOf(hart, true);
+    const entered = reporter.eventOf(hart, true);
+    const event = { ...entered, stack: callersOf(entered.stack) };
     this.edges.set(outer, [...known, { to: inner, event }]);
     const reverse = this.edges.get(inner)?.find((edge) => edge.to === outer);
     if (reverse === undefined) return;
     const message = `lock "${inner}" is taken while "${outer}" is held; elsewhere they are taken in the other order`;
     reporter.report('lock-order', hart, true, message, {
       history: [
-        { what: `"${outer}" taken`, event: { ...event, stack: [from] } },
+        { what: `"${outer}" taken`, event: { ...event, stack: [callBefore(from)] } },
         { what: `"${outer}" taken while "${inner}" was held`, event: reverse.event },
       ],
     });
@@ -76,7 +77,7 @@ export class LockRules {
     reporter.report(rule, hart, true, `${what} while it holds ${names}`, {
       history: held.map((each) => ({
         what: `"${locks.nameOf(each.lock)}" taken`,
-        event: { ...event, stack: [each.from] },
+        event: { ...event, stack: [callBefore(each.from)] },
       })),
     });
   }

@@ -1,6 +1,7 @@
 /** Each fault of the project's kernel (images/kernel/fault.h) is found, by the rule that is meant for it. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Places } from '../../src/debug/places.js';
+import { type Place, Places } from '../../src/debug/places.js';
 import type { RuleId } from '../../src/xv6/rules.js';
 import { checkedImage, runCommands } from '../support/checked.js';
 import { kernelElf } from '../support/images.js';
@@ -52,6 +53,12 @@ const FAULTS: readonly (readonly [number, string, RuleId, readonly string[]])[] 
 
 const LONG = { timeout: 300_000 };
 
+/** The line of the project's sources at a place. */
+function sourceLine({ file, line }: Place): string {
+  const path = new URL(`../../images/kernel/${file!.split('/').at(-1)}`, import.meta.url);
+  return readFileSync(path, 'utf8').split('\n')[line! - 1];
+}
+
 describe('the checker', () => {
   it.each(FAULTS)('finds fault %i, %s, as %s', LONG, async (fault, _, rule, commands) => {
     const image = checkedImage(fault);
@@ -59,6 +66,25 @@ describe('the checker', () => {
     await runCommands(image, commands, isFound);
     expect(image.checker.findings.map((finding) => finding.rule)).toContain(rule);
   });
+
+  it(
+    'points at the call that frees a frame twice, and at the beginning of a function that does not do what it should',
+    LONG,
+    async () => {
+      const places = new Places(kernelElf);
+      const placeOf = async (fault: number, rule: RuleId) => {
+        const { checker, ...image } = checkedImage(fault);
+        const of = () => checker.findings.find((finding) => finding.rule === rule);
+        await runCommands({ checker, ...image }, [], () => of() !== undefined);
+        return places.ofStack(of()!.event.stack)[0];
+      };
+      const call = await placeOf(23, 'frame-freed-twice');
+      expect(call.name).toMatch(/^vm_free\+0x/);
+      expect(sourceLine(call)).toContain('kfree(');
+      const start = await placeOf(14, 'wrong-walk');
+      expect(start.name).toBe('walk');
+    },
+  );
 
   it('tells where a frame was written to after it was freed, and who freed it', LONG, async () => {
     const image = checkedImage(9);
