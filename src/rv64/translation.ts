@@ -122,7 +122,7 @@ export class Translation {
     readonly frames: Frames,
     protected readonly bus: Bus,
   ) {
-    this.ramPage = bus.ramBase / PAGE_BYTES;
+    this.ramPage = (bus.ramBase / PAGE_BYTES) | 0;
     const { buffer } = state.memory;
     const block = index * HART_BYTES;
     this.x = new BigInt64Array(buffer, block, 32);
@@ -183,7 +183,9 @@ export class Translation {
 
   private rootInForce(): number {
     const high = this.words[SATP + 1] & (2 ** HIGH_PPN_BITS - 1);
-    return high * 2 ** 32 + (this.words[SATP] >>> 0);
+    const low = this.words[SATP];
+    // V8 keeps small integers apart from other numbers, and every trap comes this way.
+    return high === 0 && low >= 0 ? low : high * 2 ** 32 + (low >>> 0);
   }
 
   private regime(mode: number): Regime {
