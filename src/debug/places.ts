@@ -1,6 +1,7 @@
 /** Addresses as people know them: function, file and line. */
 import { type ElfImage, readElf } from '../machine/elf.js';
 import { SymbolTable } from '../machine/symbols.js';
+import { PAGE_BYTES } from '../sv39/pte.js';
 import { callBefore } from './instructions.js';
 import { LineTable, type SourceLine } from './line-table.js';
 
@@ -11,6 +12,9 @@ export interface Place {
   readonly file?: string;
   readonly line?: number;
 }
+
+/** Kernels of this family map it at the end of what Sv39 translates with the highest bit clear, for every process. */
+const TRAMPOLINE = 2 ** 38 - PAGE_BYTES;
 
 export class Places {
   private readonly symbols: SymbolTable;
@@ -26,7 +30,15 @@ export class Places {
   }
 
   at(address: number): Place {
-    return { address, name: this.symbols.describe(BigInt(address)), ...this.lineAt(address) };
+    const linked = this.linkedAt(address);
+    return { address, name: this.symbols.describe(BigInt(linked)), ...this.lineAt(linked) };
+  }
+
+  /** Where code was linked that is executed at an address: the trampoline is mapped once more, at the end. */
+  private linkedAt(address: number): number {
+    const trampoline = this.symbols.address('trampoline');
+    const isThere = address >= TRAMPOLINE && address < TRAMPOLINE + PAGE_BYTES;
+    return isThere && trampoline !== undefined ? Number(trampoline) + address - TRAMPOLINE : address;
   }
 
   /**

@@ -64,6 +64,14 @@ describe('a place', () => {
   });
 });
 
+describe('a place in the trampoline', () => {
+  it('is named and has a line where every process has it mapped, too', () => {
+    const linked = new Places(kernelElf).at(0x8000_8004);
+    expect(linked).toMatchObject({ name: 'trampoline+0x4', file: expect.stringMatching(/trampoline\.S$/) });
+    expect(new Places(kernelElf).at(0x3f_ffff_f004)).toEqual({ ...linked, address: 0x3f_ffff_f004 });
+  });
+});
+
 describe('a line table', () => {
   it('is empty for a file without one, and for one that is damaged', () => {
     expect(new LineTable([]).at(0x8000_0000)).toBeUndefined();
