@@ -166,21 +166,24 @@ export class FrameRules {
     const { guest, reporter } = this.checks;
     const progress = call.note as Progress;
     if (frame === 0 || !guest.isRam(frame, PAGE_BYTES)) return;
-    const evidence = { physicalAddress: frame, history: this.history(frame) };
+    const evidence = (): Evidence => ({ physicalAddress: frame, history: this.history(frame) });
     if (progress.done && progress.frame !== frame) {
       const message = `kalloc took ${hex(progress.frame)} off the free list, and returned ${hex(frame)}`;
-      reporter.reportReturn('wrong-frame', hart, call, message, evidence);
+      reporter.reportReturn('wrong-frame', hart, call, message, evidence());
       this.list.giveUp();
     } else if (!progress.done) this.list.take(frame);
 
     this.unwatch(frame);
     if (this.stateOf(frame) === Frame.Allocated && !this.beingFreed.has(frame)) {
       const message = `kalloc returned ${hex(frame)}, which is in use: it was handed out before`;
-      reporter.report('frame-handed-out-twice', hart, false, message, evidence);
+      reporter.report('frame-handed-out-twice', hart, false, message, evidence());
     }
     if (guest.isFilled(frame, FREE_FILL)) {
       const message = `kalloc returned ${hex(frame)} as kfree left it, full of ${hex(FREE_JUNK)}`;
-      reporter.reportReturn('allocated-not-filled', hart, call, message, { ...evidence, sameAs: call.role });
+      reporter.reportReturn('allocated-not-filled', hart, call, message, {
+        ...evidence(),
+        sameAs: call.role,
+      });
     }
     progress.frame = frame;
     this.listLocks.check(call, progress, hart, false);
