@@ -7,7 +7,7 @@ import type { Block, Callee, Instruction, Legal, Target } from './region.js';
 import type { Templates } from './templates.js';
 
 /** Longer regions gain little and take long to compile. */
-const MAX_INSTRUCTIONS = 200;
+const MAX_INSTRUCTIONS = 100;
 /** The longest function of another page that is copied into a region: longer ones gain less and take long to compile. */
 const MAX_COPIED = 16;
 /** How far away it may lie: see packAt. */
