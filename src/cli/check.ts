@@ -15,6 +15,7 @@ import type { CheckedRun, CheckReport, FORMATS } from './check-formats.js';
 import { TextReport } from './check-text.js';
 import { noSuchRule } from './explain.js';
 import { findGuestFiles } from './guest-files.js';
+import { wasSignalled } from './host.js';
 import { readInputFile, unusableFile } from './input-file.js';
 import { say } from './messages.js';
 import { Recorder } from './recorder.js';
@@ -62,8 +63,11 @@ export async function check(
       record(recorder, recordingOf(options), run);
       isRecorded = true;
     }
+    if (wasSignalled(run.exitCode)) break;
   }
   await write({ kernel: files.kernel, version, runs }, options);
+  const { exitCode } = runs.at(-1)!;
+  if (wasSignalled(exitCode)) return exitCode;
   if (runs.some((run) => run.findings.length > 0)) return EXIT_FINDINGS;
   return runs.find((run) => run.exitCode !== EXIT.done)?.exitCode ?? EXIT.done;
 }

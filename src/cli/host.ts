@@ -2,6 +2,7 @@
  * The host side of a session: runs it in turns with the process's stdin, stdout and signals. One loop does
  * everything; events only leave word for it and wake it.
  */
+import type { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { say as print, outputsShareOnePlace } from './messages.js';
@@ -26,7 +27,14 @@ const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGALRM', 'SIGUSR2',
 const ENDS_QEMU: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
 const exitCodeOfSignal = (name: NodeJS.Signals) => 128 + constants.signals[name];
 
+/** Whether a run ended with this exit code because the process was sent a signal. */
+export const wasSignalled = (exitCode: number): boolean =>
+  SIGNALS.some((name) => exitCodeOfSignal(name) === exitCode);
+
 const NEWLINE = 0x0a;
+
+/** What is written after a run, and read by nobody, is no reason to end. */
+const ignore = (): void => {};
 
 export interface HostOptions {
   /** Whether stdin is a terminal, to be handed to the guest. */
@@ -58,6 +66,7 @@ export class Host {
   private idle: { readonly since: number; readonly seconds: number } | undefined;
 
   private readonly progress: ProgressLine | undefined;
+  private readonly forgets: (() => void)[] = [];
 
   constructor(
     private readonly session: Session,
@@ -79,6 +88,7 @@ export class Host {
       await this.finishOutput();
       if (this.options.summary) this.show(this.options.summary());
       rawMode?.leave();
+      this.stopListening();
       this.options.log?.close();
     }
   }
@@ -137,17 +147,35 @@ export class Host {
     return this.options.standsInForQemu && ENDS_QEMU.includes(name) ? EXIT.done : exitCodeOfSignal(name);
   }
 
+  private on<Words extends unknown[]>(
+    emitter: EventEmitter,
+    event: string,
+    listener: (...words: Words) => void,
+  ): void {
+    const untyped = listener as (...words: unknown[]) => void;
+    emitter.on(event, untyped);
+    this.forgets.push(() => emitter.off(event, untyped));
+  }
+
+  /** Another run may follow in this process, which has a machine of its own: nothing may hold on to this one. */
+  private stopListening(): void {
+    this.forgets.splice(0).forEach((forget) => forget());
+    for (const stream of [process.stdout, process.stderr, process.stdin]) {
+      if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
+    }
+  }
+
   private listen(): void {
-    for (const name of SIGNALS) process.on(name, () => this.leave(this.exitCodeOf(name)));
-    process.stdout.on('drain', () => this.wakeup.wake());
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    for (const name of SIGNALS) this.on(process, name, () => this.leave(this.exitCodeOf(name)));
+    this.on(process.stdout, 'drain', () => this.wakeup.wake());
+    this.on(process.stdout, 'error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return this.leave(exitCodeOfSignal('SIGPIPE'));
       // Each write that was under way fails for itself.
       if (this.exitCode === undefined) this.say(`cannot write the output: ${error.message}`, 'error');
       this.leave(EXIT.unusable);
     });
     // Nobody may be left to read what is said there; that is no reason to end, unless it is what the run is for.
-    process.stderr.on('error', () => {
+    this.on(process.stderr, 'error', () => {
       if (this.options.traces) this.leave(exitCodeOfSignal('SIGPIPE'));
     });
     this.listenToNpx();
@@ -164,7 +192,8 @@ export class Host {
     const look = (): void => {
       if (process.ppid !== parent) this.leave(this.exitCodeOf('SIGTERM'));
     };
-    setInterval(look, PARENT_CHECK_MILLIS).unref();
+    const timer = setInterval(look, PARENT_CHECK_MILLIS).unref();
+    this.forgets.push(() => clearInterval(timer));
   }
 
   private listenToInput(): void {
@@ -184,9 +213,11 @@ export class Host {
     // What is typed at the terminal of a scripted run is not for the guest, and a run in the background may not read.
     if (process.stdin.isTTY && !hasTerminal) return ended();
     const hasKeys = hasTerminal || standsInForQemu;
-    process.stdin.on('data', (bytes: Buffer) => (hasKeys ? keys.take(bytes) : this.type(bytes)));
-    process.stdin.on('end', ended);
-    process.stdin.on('error', ended);
+    // An earlier run of this process has heard of the end.
+    if (process.stdin.readableEnded) return ended();
+    this.on(process.stdin, 'data', (bytes: Buffer) => (hasKeys ? keys.take(bytes) : this.type(bytes)));
+    this.on(process.stdin, 'end', ended);
+    this.on(process.stdin, 'error', ended);
   }
 
   private type(bytes: Uint8Array): void {

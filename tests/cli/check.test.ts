@@ -1,5 +1,5 @@
 /** `rvemu check` as a command: what it reports where, what its options choose, and what it ends with. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +32,25 @@ function check(kernel: string, ...words: string[]) {
   });
 }
 
+/** Checks the correct kernel with each seed; sends the signal, if any, after the first of them. */
+function checkSeeds(seeds: string, signal?: NodeJS.Signals) {
+  const words = ['check', '--ephemeral', '--smp', '1', '--no-record', '--run', 'echo', '--seeds', seeds];
+  const report = 'process.on("exit", () => console.error(`${process.resourceUsage().maxRSS} kilobytes`))';
+  const preload = `data:text/javascript,${encodeURIComponent(report)}`;
+  const command = ['--import', 'tsx', '--import', preload, 'src/cli/main.ts', ...words];
+  return new Promise<{ exitCode: number | null; errors: string; kilobytes: number }>((resolve) => {
+    const child = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (signal && !errors.includes('seed 1:') && (errors + text).includes('seed 1:')) child.kill(signal);
+      errors += text;
+    });
+    child.on('close', (exitCode) =>
+      resolve({ exitCode, errors, kilobytes: Number(/(\d+) kilobytes/.exec(errors)?.[1]) }),
+    );
+  });
+}
+
 describe('rvemu check', () => {
   it('ends with 1 on findings; tells each as it happens, and all about it at the end', LONG, async () => {
     const { exitCode, output, errors } = await check(WRITES_AFTER_FREE, '--run', 'echo hello');
@@ -55,6 +74,20 @@ describe('rvemu check', () => {
     const recording = join(folder, 'typed.rvemu');
     const { errors } = await check(DOES_NOT_FILL, '--until-first', '--record', recording);
     expect(errors).toContain(`reproduce: rvemu replay ${recording}`);
+  });
+
+  it('keeps nothing of a run when it begins the next one', LONG, async () => {
+    const { errors, kilobytes } = await checkSeeds('1..14');
+    expect(errors).not.toContain('Warning');
+    expect(errors).toContain('no findings in 14 seeds');
+    expect(kilobytes).toBeLessThan(1_000_000);
+  });
+
+  it('ends with all of its runs at a signal', LONG, async () => {
+    const { errors, exitCode } = await checkSeeds('1..1000', 'SIGINT');
+    // Between two runs nobody listens, and the signal ends the process itself.
+    expect([130, null]).toContain(exitCode);
+    expect(errors).not.toContain('seed 9:');
   });
 
   it('ends at the first finding with --until-first', LONG, async () => {
