@@ -9,6 +9,7 @@ import { say as print, outputsShareOnePlace } from './messages.js';
 import { now } from './now.js';
 import { EXIT, type Session } from './session.js';
 import { ProgressLine } from './progress-line.js';
+import { listenToSignals, SIGNALS } from './signals.js';
 import { EscapeKeys, keyHelp, RawMode } from './terminal.js';
 import { Wakeup } from './wakeup.js';
 import type { LogFile } from './log-file.js';
@@ -21,9 +22,7 @@ const LAST_WRITE_MILLIS = 1000;
 
 const PARENT_CHECK_MILLIS = 100;
 
-/** Signals that end a process which does not listen to them, and then leave its terminal as it is. */
-const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGALRM', 'SIGUSR2', 'SIGXCPU'] as const;
-/** Of these, the ones that QEMU takes for a wish to end it, with exit code 0. */
+/** The signals that QEMU takes for a wish to end it, with exit code 0. */
 const ENDS_QEMU: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
 const exitCodeOfSignal = (name: NodeJS.Signals) => 128 + constants.signals[name];
 
@@ -166,7 +165,7 @@ export class Host {
   }
 
   private listen(): void {
-    for (const name of SIGNALS) this.on(process, name, () => this.leave(this.exitCodeOf(name)));
+    this.forgets.push(listenToSignals((name) => this.leave(this.exitCodeOf(name))));
     this.on(process.stdout, 'drain', () => this.wakeup.wake());
     this.on(process.stdout, 'error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return this.leave(exitCodeOfSignal('SIGPIPE'));

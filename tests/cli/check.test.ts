@@ -77,10 +77,11 @@ describe('rvemu check', () => {
   });
 
   it('keeps nothing of a run when it begins the next one', LONG, async () => {
-    const { errors, kilobytes } = await checkSeeds('1..14');
+    const { errors, kilobytes } = await checkSeeds('1..20');
     expect(errors).not.toContain('Warning');
-    expect(errors).toContain('no findings in 14 seeds');
-    expect(kilobytes).toBeLessThan(1_000_000);
+    expect(errors).toContain('no findings in 20 seeds');
+    // A run that is kept is some 140 MB; when one is given up, it is the garbage collector that chooses the moment.
+    expect(kilobytes).toBeLessThan(2_000_000);
   });
 
   it('ends with all of its runs at a signal', LONG, async () => {
