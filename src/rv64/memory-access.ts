@@ -8,14 +8,15 @@
 import { PAGE_BYTES } from '../sv39/pte.js';
 import { ADDEND, entryOf, Tag } from '../sv39/tlb.js';
 import { Offset, RAM_START } from './state.js';
-import { FAULTS, PAGE_OFFSET, Translation } from './translation.js';
+import { QuickTranslation } from './quick-translation.js';
+import { FAULTS, PAGE_OFFSET } from './translation.js';
 import { Cause, Trap } from './trap.js';
 
 const DATA_TLB = Offset.dataTlb >>> 2;
 const FETCH_TLB = Offset.fetchTlb >>> 2;
 const RESERVATION = Offset.reservation >>> 2;
 
-export class MemoryAccess extends Translation {
+export class MemoryAccess extends QuickTranslation {
   /** High word of the address that `addressLow` computed last. */
   private high = 0;
 
