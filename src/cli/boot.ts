@@ -16,7 +16,8 @@ import { checkFolder, readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
 import { say, sayOnce } from './messages.js';
 import { OutputBuffer } from './output-buffer.js';
-import { type Ending, Session } from './session.js';
+import { type Ending, Session, type SessionOptions } from './session.js';
+import { programAt, programsBeside } from './user-programs.js';
 
 /** The command's options, by the names commander gives them. */
 export interface BootOptions {
@@ -130,7 +131,7 @@ export async function bootFiles(
     }
     const watcher = spectator ?? (await spectatorFor(options, files));
     watcher?.attach(machine, image);
-    const explainPanic = await panicExplainer(options, machine, image, files, watcher);
+    const explained = await explanations(options, machine, image, files, watcher);
     const target = debugPort?.debuggerFor(machine);
     if (target) recorder?.follow(target);
     const session = new Session(target ?? machine, output, {
@@ -142,7 +143,7 @@ export async function bootFiles(
       timeoutSeconds: options.timeout ?? (scripted ? DEFAULT_TIMEOUT_SECONDS : Infinity),
       now,
       interrupt: () => watcher?.ending(),
-      explainPanic,
+      ...explained,
     });
     const log = options.log === undefined ? undefined : new LogFile(options.log, say);
     if (interactive) say(`${files.description}; Ctrl-A x ends, Ctrl-A h helps`);
@@ -176,23 +177,26 @@ async function spectatorFor(
 }
 
 /** Not for scripts that take rvemu for QEMU: what they read is the guest's words alone. */
-async function panicExplainer(
-  { explainPanic = true, standsInForQemu = false }: BootOptions,
+async function explanations(
+  { explainPanic = true, standsInForQemu = false, userSymbols = [] }: BootOptions,
   machine: Machine,
   image: Uint8Array,
   files: GuestFiles,
   watcher: Spectator | undefined,
-): Promise<((title: string) => string) | undefined> {
-  if (!explainPanic || watcher?.showsOutput === false) return undefined;
-  if (standsInForQemu && !process.stdin.isTTY) return undefined;
+): Promise<Pick<SessionOptions, 'explainPanic' | 'explainTrap'>> {
+  if (!explainPanic || watcher?.showsOutput === false) return {};
+  if (standsInForQemu && !process.stdin.isTTY) return {};
   const { PanicWatch } = await import('./panic-watch.js');
-  const watch = new PanicWatch(
-    machine,
-    image,
-    files.kernel,
-    (physical) => watcher?.historyOf?.(physical) ?? [],
-  );
-  return (title) => watch.explain(title);
+  const named = userSymbols.map(programAt);
+  if (named.length > 0) named.forEach((await import('../debug/programs.js')).readProgram);
+  const watch = new PanicWatch(machine, image, files.kernel, {
+    historyOf: (physical) => watcher?.historyOf?.(physical) ?? [],
+    programs: () => [...named, ...programsBeside(files.kernel)],
+  });
+  return {
+    explainPanic: (title) => watch.explain(title),
+    explainTrap: (report) => watch.explainTrap(report),
+  };
 }
 
 function translatorOptions({ jit, codeBudget: budgetBytes, stats }: BootOptions): boolean | JitOptions {

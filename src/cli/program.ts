@@ -175,7 +175,7 @@ const sessionCommand = (name: string): Command =>
     .option('--run <command>', 'type this at the prompt; may be given many times', oneMore)
     .option('--expect <regex>', 'a line of output must match this', regularExpression)
     .option('--strict-tlb', 'let harts use old translations until sfence.vma, and report each that is used')
-    .option('--no-explain-panic', 'do not explain why the guest panicked')
+    .option('--no-explain-panic', 'do not explain why the guest panicked, or a program was killed')
     .option('--log <file>', 'write a copy of all output here')
     .option('--record <file>', 'write here what "rvemu replay" needs to run it again')
     .option(

@@ -37,6 +37,17 @@ export interface SessionOptions {
   interrupt?: () => Ending | undefined;
   /** Explains, in lines, why the guest died, whose last words are given. Asked once. */
   explainPanic?: (title: string) => string;
+  /** Explains, in lines, why a program died, if it did, of which the guest reports a trap. */
+  explainTrap?: (report: TrapReport) => string | undefined;
+}
+
+/** What a kernel prints about a trap. */
+export interface TrapReport {
+  /** Its words. */
+  title: string;
+  pc: number;
+  /** What stval was. */
+  value: bigint;
 }
 
 /** How a session ended. */
@@ -53,7 +64,7 @@ export interface Step {
   idleSeconds: number;
   /** For the user: something that does not end the session. */
   notice?: string;
-  /** For the user, in lines: why the guest died. Comes once, with what it printed last. */
+  /** For the user, in lines: why the guest or a program died. Comes with what the guest printed last. */
   explanation?: string;
   ending?: Ending;
 }
@@ -65,6 +76,8 @@ const SLICE_CYCLES = Math.round(CYCLES_PER_SECOND / 200);
 const SLICES_AFTER_PANIC = 5;
 
 const PANIC = /panic: /;
+/** Kernels of this family print both registers, in one line; some with the cause in the line before. */
+const TRAP_REPORT = /\bsepc[= ](?:0x)?([0-9a-f]+),? stval[= ](?:0x)?([0-9a-f]+)/;
 
 /** Of a line that a message quotes, only the end is shown. */
 const MAXIMUM_QUOTE_LENGTH = 160;
@@ -80,6 +93,7 @@ export class Session {
   /** Slices run since the guest panicked, that one included. */
   private panickedSlices = 0;
   private isExplained = false;
+  private lineBefore = '';
 
   /** `output` is where the guest's serial port transmits to. */
   constructor(
@@ -116,10 +130,12 @@ export class Session {
     const stop = this.guest.run(SLICE_CYCLES, this.skipsIdleTime ? 'skip' : 'return');
     const output = this.output.take();
     const quiet = output.length === 0;
-    this.watch([...this.transcript.feed(output), this.transcript.currentLine]);
+    const lines = this.transcript.feed(output);
+    this.watch([...lines, this.transcript.currentLine]);
 
     const notice = this.noticePanic();
-    const explanation = this.explain(stop);
+    const explanation =
+      [...this.explainTraps(lines), this.explain(stop)].filter(Boolean).join('\n') || undefined;
     if (stop.kind === 'paused') {
       const ending = this.options.interrupt?.() ?? this.endingOfTime();
       return { output, idleSeconds: this.secondsLeft, notice, explanation, ending };
@@ -183,6 +199,18 @@ export class Session {
     this.panickedSlices++;
     if (!this.options.interactive || this.panickedSlices > 1) return undefined;
     return 'the guest panicked; Ctrl-A x ends the session';
+  }
+
+  /** Explains the traps that the guest tells of in these lines. */
+  private explainTraps(lines: string[]): (string | undefined)[] {
+    return lines.map((line) => {
+      const [words, pc, value] = TRAP_REPORT.exec(line) ?? [];
+      // What does not begin at the margin goes on from the line before.
+      const title = /^\s/.test(line) ? `${this.lineBefore} ${line.trim()}` : line;
+      this.lineBefore = line;
+      if (words === undefined) return undefined;
+      return this.options.explainTrap?.({ title, pc: Number(`0x${pc}`), value: BigInt(`0x${value}`) });
+    });
   }
 
   private explain(stop: Stop): string | undefined {

@@ -1,7 +1,4 @@
 /** `--trace` for a guest of the xv6 family: with its processes, its user programs and its page tables. */
-import { existsSync, readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import type { ProgramFile } from '../debug/programs.js';
 import { Tracer } from '../debug/trace.js';
 import { hex } from '../machine/hex.js';
 import type { Machine } from '../machine/machine.js';
@@ -9,7 +6,7 @@ import { Guest } from '../xv6/guest.js';
 import { Probes } from '../xv6/probes.js';
 import { describeEntry } from '../xv6/table-rules.js';
 import { type EntryChange, Tables } from '../xv6/tables.js';
-import { readInputFile } from './input-file.js';
+import { programAt, programsBeside } from './user-programs.js';
 
 export interface TraceOptions {
   trace: string;
@@ -34,19 +31,6 @@ export function startTrace(
   });
   if (tracer.shows('pagetable')) tracePageTables(guest, tracer);
 }
-
-/** The user programs of the tree that `…/kernel/kernel` was built in: `user/_sh` and the like. */
-export function programsBeside(kernelPath: string): ProgramFile[] {
-  const folder = join(dirname(dirname(kernelPath)), 'user');
-  if (basename(dirname(kernelPath)) !== 'kernel' || !existsSync(folder)) return [];
-  const names = readdirSync(folder).filter((name) => name.startsWith('_'));
-  return names.map((name) => programAt(join(folder, name)));
-}
-
-export const programAt = (path: string): ProgramFile => ({
-  name: basename(path).replace(/^_/, ''),
-  contents: readInputFile('user program', path),
-});
 
 /** Tables are known from the first call that names their root, and forgotten when their frames are freed. */
 function tracePageTables(guest: Guest, tracer: Tracer): void {

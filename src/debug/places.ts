@@ -55,6 +55,20 @@ export class Places {
     });
   }
 
+  /** Whether the file has these bytes of code at an address. Around them there may be others. */
+  hasCode(address: bigint, bytes: Uint8Array): boolean {
+    const segment = this.segments.find(({ virtualAddress: start, data, flags }) => {
+      const isWithin = address < start + BigInt(data.length) && address + BigInt(bytes.length) > start;
+      return flags.execute && isWithin;
+    });
+    if (segment === undefined) return false;
+    const offset = Number(address - segment.virtualAddress);
+    return bytes.every((byte, index) => {
+      const there = segment.data[offset + index] as number | undefined;
+      return there === undefined || there === byte;
+    });
+  }
+
   /** Functions that the linker has left out have lines as well, all of them from 0 on. */
   private lineAt(address: number): SourceLine | undefined {
     return this.segmentAt(BigInt(address)) && this.lines.at(address);

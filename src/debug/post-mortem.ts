@@ -3,48 +3,11 @@
  * what there was to see at the time. A panic, or a trap in the handler, comes later, and hides the first one.
  */
 import type { Machine } from '../machine/machine.js';
-import { MSTATUS_MXR, MSTATUS_SUM, Slot } from '../rv64/csr/bits.js';
+import { Slot } from '../rv64/csr/bits.js';
 import type { Hart } from '../rv64/hart.js';
-import { Cause, Mode } from '../rv64/trap.js';
-import { PTE_BYTES } from '../sv39/pte.js';
-import { type Access, walk } from '../sv39/walk.js';
-import { entriesFor, isTranslated, rootOf, type VisitedEntry } from './address-space.js';
 import type { Backtracer } from './backtrace.js';
-import { instructionAt } from './instructions.js';
+import { type Fault, faultOf } from './fault.js';
 import type { Places } from './places.js';
-
-/** An exception that a kernel took. */
-export interface KernelFault {
-  readonly hart: number;
-  readonly cause: bigint;
-  /** What stval got. */
-  readonly value: bigint;
-  /** x0 to x31, unsigned. */
-  readonly registers: readonly bigint[];
-  /** Instructions that all harts had executed. */
-  readonly instructionCount: number;
-  /** The pc, then return addresses outwards. */
-  readonly stack: readonly number[];
-  /** The instruction; undefined where it could not be fetched. */
-  readonly instruction: number | undefined;
-  /** How the address in `value` was translated; undefined where the cause has none, or translation was off. */
-  readonly translation: Translated | undefined;
-}
-
-export interface Translated {
-  readonly access: Access;
-  /** Physical address of the root table. */
-  readonly root: bigint;
-  readonly path: readonly VisitedEntry[];
-  /** Why there was no translation, in words that follow "because"; undefined where there was one. */
-  readonly reason: string | undefined;
-}
-
-const ACCESSES = new Map<bigint, Access>([
-  [BigInt(Cause.FetchPage), 'execute'],
-  [BigInt(Cause.LoadPage), 'read'],
-  [BigInt(Cause.StorePage), 'write'],
-]);
 
 const STACK_POINTER = 2;
 /** A handler stacks its frame right below what it interrupted. */
@@ -53,7 +16,7 @@ const MAXIMUM_HANDLER_STACK = 8192n;
 const MAXIMUM_CHAIN = 8;
 
 export class PostMortem {
-  private readonly chains: KernelFault[][];
+  private readonly chains: Fault[][];
 
   /** `machine` has not run yet. */
   constructor(
@@ -77,7 +40,7 @@ export class PostMortem {
   }
 
   /** The exceptions that a hart is still in the handlers of, the first one first. */
-  faultsOf(hart: Hart): readonly KernelFault[] {
+  faultsOf(hart: Hart): readonly Fault[] {
     const chain = this.chainOf(hart);
     const last = chain.at(-1);
     const isOver = last === undefined || !isBelow(BigInt.asUintN(64, hart.x[STACK_POINTER]), last);
@@ -85,7 +48,7 @@ export class PostMortem {
   }
 
   private note(hart: Hart, cause: bigint, value: bigint): void {
-    const fault = this.describe(hart, cause, value);
+    const fault = faultOf(this.machine, hart, cause, value, this.tracer.of(hart, false));
     const chain = this.chainOf(hart);
     const last = chain.at(-1);
     const isNested = last && (isBelow(fault.registers[STACK_POINTER], last) || hart.pc === handlerOf(hart));
@@ -95,45 +58,10 @@ export class PostMortem {
   }
 
   /** Without what a machine that was brought back to its past has yet to do. */
-  private chainOf({ index }: Hart): KernelFault[] {
+  private chainOf({ index }: Hart): Fault[] {
     const now = this.machine.instructionCount;
     this.chains[index] = this.chains[index].filter(({ instructionCount }) => instructionCount < now);
     return this.chains[index];
-  }
-
-  private describe(hart: Hart, cause: bigint, value: bigint): KernelFault {
-    return {
-      hart: hart.index,
-      cause,
-      value: BigInt.asUintN(64, value),
-      registers: Array.from(hart.x, (each) => BigInt.asUintN(64, each)),
-      instructionCount: this.machine.instructionCount,
-      stack: this.tracer.of(hart, false),
-      instruction: instructionAt(this.machine, hart, hart.pc)?.bits,
-      translation: this.translate(hart, cause, value),
-    };
-  }
-
-  private translate(hart: Hart, cause: bigint, value: bigint): Translated | undefined {
-    const access = ACCESSES.get(cause);
-    if (access === undefined || !isTranslated(hart)) return undefined;
-    const root = rootOf(hart);
-    const regime = {
-      root: Number(hart.csr[Slot.satp] & 0xfff_ffff_ffffn),
-      user: hart.mode === Mode.User,
-      sum: hart.mstatusHas(MSTATUS_SUM),
-      mxr: hart.mstatusHas(MSTATUS_MXR),
-    };
-    const found = walk(value, access, regime, {
-      readPte: (at) => {
-        const bytes = this.machine.readMemory(BigInt(at), PTE_BYTES);
-        return bytes && new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-      },
-      writePte: () => true,
-      visitTable: () => {},
-    });
-    const path = entriesFor(this.machine, root, value);
-    return { access, root, path, reason: found.ok ? undefined : found.reason };
   }
 }
 
@@ -141,7 +69,7 @@ export class PostMortem {
 const handlerOf = (hart: Hart): bigint => hart.csr[Slot.stvec] & ~3n;
 
 /** Whether a stack pointer lies below that at an exception, as it does in its handler. */
-function isBelow(stackPointer: bigint, fault: KernelFault): boolean {
+function isBelow(stackPointer: bigint, fault: Fault): boolean {
   const before = fault.registers[STACK_POINTER];
   return stackPointer < before && before - stackPointer < MAXIMUM_HANDLER_STACK;
 }

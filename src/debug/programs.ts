@@ -52,6 +52,16 @@ export class Program {
   }
 }
 
+/** Throws BadInputError for a file that is no program. */
+export function readProgram({ name, contents }: ProgramFile): ElfImage {
+  try {
+    return readElf(contents);
+  } catch (error) {
+    if (!(error instanceof BadInputError)) throw error;
+    throw new BadInputError(`user program ${name}: ${error.message.replace(/^the kernel('s)? /, 'it$1 ')}`);
+  }
+}
+
 /** From here on up, a kernel maps itself elsewhere than in place. */
 const HIGH = 1n << 32n;
 
@@ -69,16 +79,7 @@ export class Programs {
     files: readonly ProgramFile[],
     private readonly nameOf: (hart: Hart) => string | undefined,
   ) {
-    this.programs = files.map(({ name, contents }) => {
-      try {
-        return new Program(name, readElf(contents));
-      } catch (error) {
-        if (!(error instanceof BadInputError)) throw error;
-        throw new BadInputError(
-          `user program ${name}: ${error.message.replace(/^the kernel('s)? /, 'it$1 ')}`,
-        );
-      }
-    });
+    this.programs = files.map((file) => new Program(file.name, readProgram(file)));
   }
 
   /** The program that a hart in user mode runs; undefined where no file is of it, and in the kernel. */

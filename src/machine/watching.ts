@@ -35,6 +35,11 @@ export abstract class Watching extends Parts {
     this.harts.forEach((hart) => (hart.onKernelException = listener));
   }
 
+  /** The same for exceptions in user mode, without system calls. */
+  listenToUserExceptions(listener: (hart: Hart, cause: bigint, value: bigint) => void): void {
+    this.harts.forEach((hart) => (hart.onUserException = listener));
+  }
+
   /**
    * Has `probe` called before the instruction at a physical address is executed. Nothing else gets slower. With `emit`,
    * translated code does in its place what that says. Throws RangeError outside RAM.

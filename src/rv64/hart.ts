@@ -62,6 +62,9 @@ export class Hart extends Traps {
   /** Told of each exception in supervisor mode, as it is taken: of the kernel's own mistakes, mostly. */
   onKernelException: ((hart: Hart, cause: bigint, value: bigint) => void) | undefined;
 
+  /** The same for user mode, without system calls: of faults that a kernel makes good, and of programs' mistakes. */
+  onUserException: ((hart: Hart, cause: bigint, value: bigint) => void) | undefined;
+
   /** Asked before a fetch traps, with pc where it is: true to have the hart stop before that. */
   onFetchFault: ((hart: Hart) => boolean) | undefined;
 
@@ -151,6 +154,8 @@ export class Hart extends Traps {
   protected override onTrap(code: number, isInterrupt: boolean, value: bigint): void {
     this.idleLoop.reset();
     if (!isInterrupt && this.mode === Mode.Supervisor) this.onKernelException?.(this, BigInt(code), value);
+    if (!isInterrupt && this.mode === Mode.User && code !== Cause.UserEcall)
+      this.onUserException?.(this, BigInt(code), value);
     if (this.observer?.trap === undefined) return;
     const cause = BigInt(code) | (isInterrupt ? INTERRUPT_FLAG : 0n);
     this.observer.trap(this, BigInt.asIntN(64, cause), value);

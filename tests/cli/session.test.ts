@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { OutputBuffer } from '../../src/cli/output-buffer.js';
-import { Session, type Ending, type SessionOptions } from '../../src/cli/session.js';
+import { Session, type Ending, type SessionOptions, type TrapReport } from '../../src/cli/session.js';
 import { FakeGuest, shell, type Program } from './fake-guest.js';
 
 /** Runs a session to its end, or through so many slices; the wall clock advances a millisecond each. */
@@ -156,6 +156,35 @@ describe('an expectation', () => {
     };
     expect(runSession(off, { expect: /x/ }).ending?.exitCode).toBe(1);
     expect(runSession(off).ending).toEqual({ exitCode: 0 });
+  });
+});
+
+describe('a trap that the guest reports', () => {
+  const reports = (...lines: string[]): Program =>
+    function* (guest) {
+      for (const line of lines) guest.print(line);
+      yield { kind: 'finished', code: 0 };
+    };
+  const reported = (program: Program): TrapReport[] => {
+    const seen: TrapReport[] = [];
+    const explainTrap = (report: TrapReport) => void seen.push(report);
+    runSession(program, { explainTrap });
+    return seen;
+  };
+
+  test('is explained, by the words of one line or of two', () => {
+    const old = reports(
+      'usertrap(): unexpected scause 0xf pid=3\n',
+      '            sepc=0x0000000000000012 stval=0x0000000000fe\n',
+    );
+    const title = 'usertrap(): unexpected scause 0xf pid=3 sepc=0x0000000000000012 stval=0x0000000000fe';
+    expect(reported(old)).toEqual([{ title, pc: 0x12, value: 0xfen }]);
+    const line = 'pid 3 (sh) killed: store page fault, sepc 0x12, stval 0xfe';
+    expect(reported(reports(`${line}\n`))).toEqual([{ title: line, pc: 0x12, value: 0xfen }]);
+  });
+
+  test('is not before its line is finished', () => {
+    expect(reported(reports('sepc=0x12 stval=0xf'))).toEqual([]);
   });
 });
 

@@ -17,7 +17,7 @@ import { now } from '../now.js';
 import { OutputBuffer } from '../output-buffer.js';
 import { PanicWatch } from '../panic-watch.js';
 import { type Ending, EXIT, Session } from '../session.js';
-import { programAt, programsBeside } from '../trace.js';
+import { programAt, programsBeside } from '../user-programs.js';
 import { Wakeup } from '../wakeup.js';
 import type { LaunchArguments } from './launch-arguments.js';
 import { SourceFiles } from './source-files.js';
