@@ -97,8 +97,7 @@ export class Breakpoints {
   /** Whether a hart is to be held where it is. The same frame may be executed at another address. */
   holds(hart: Hart): boolean {
     if (!this.active.has(BigInt.asUintN(64, hart.pc)) || this.passing.get(hart) === hart.steps) return false;
-    // Not one that only tries out what another would do.
-    return this.machine.harts.includes(hart) && this.onHit(hart);
+    return this.onHit(hart);
   }
 }
 

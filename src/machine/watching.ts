@@ -41,11 +41,13 @@ export abstract class Watching extends Parts {
   }
 
   /**
-   * Has `probe` called before the instruction at a physical address is executed. Nothing else gets slower. With `emit`,
-   * translated code does in its place what that says. Throws RangeError outside RAM.
+   * Has `probe` called before the instruction at a physical address is executed, though not when a spare hart tries out
+   * what another would do. Nothing else gets slower. With `emit`, translated code does in its place what that says. Throws
+   * RangeError outside RAM.
    */
   setProbe(physicalAddress: bigint, probe: Probe, emit?: EmitProbe): void {
-    this.frames.setProbe(this.ramOffset(physicalAddress), probe, emit);
+    const ofOurs: Probe = (hart) => (hart.index < this.harts.length ? probe(hart) : undefined);
+    this.frames.setProbe(this.ramOffset(physicalAddress), ofOurs, emit);
   }
 
   /** Where probes keep account: the words that ProbeEmitter's notes are. */

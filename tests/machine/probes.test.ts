@@ -17,6 +17,16 @@ describe('a probe', () => {
     expect(probed.machine.hash()).toBe(plain.machine.hash());
   });
 
+  it('hears nothing of what a spare hart tries out to find the version of the disk', () => {
+    const { machine, text } = bootImage();
+    const start = machine.symbols.address('disk_init')!;
+    const seen = new Set<boolean>();
+    for (let at = start; at < start + 200n; at += 2n)
+      machine.setProbe(at, (hart) => seen.add(machine.harts.includes(hart)));
+    runUntil(machine, text, '$ ');
+    expect([...seen]).toEqual([true]);
+  });
+
   it('works on code that has been executed before', () => {
     const { machine, text } = bootImage();
     runUntil(machine, text, '$ ');
