@@ -46,6 +46,7 @@ export class FrameRules {
   private readonly accesses: FreeAccessRules;
   private readonly mappings: FreedMappingRules;
   private readonly shortened = new WeakMap<readonly number[], readonly number[]>();
+  /** By frame, the call of kfree that was given it last, until that returns or kalloc gives the frame out. */
   private readonly beingFreed = new Map<number, Call>();
   private readonly firstFrame: number;
 
@@ -174,7 +175,12 @@ export class FrameRules {
     } else if (!progress.done) this.list.take(frame);
 
     this.unwatch(frame);
-    if (this.stateOf(frame) === Frame.Allocated && !this.beingFreed.has(frame)) {
+    const freeing = this.beingFreed.get(frame);
+    if (freeing !== undefined) {
+      // It has put the frame on a list, and has been interrupted before it returns.
+      (freeing.note as Progress).done = true;
+      this.beingFreed.delete(frame);
+    } else if (this.isAllocated(frame)) {
       const message = `kalloc returned ${hex(frame)}, which is in use: it was handed out before`;
       reporter.report('frame-handed-out-twice', hart, false, message, evidence());
     }
@@ -216,6 +222,7 @@ export class FrameRules {
         evidence,
       );
       this.unwatch(frame);
+      this.states[this.indexOf(frame)] = Frame.Unknown;
       this.list.giveUp();
     }
     this.beingFreed.set(frame, call);
@@ -225,8 +232,11 @@ export class FrameRules {
     this.checks.locks.endTelling();
     const { guest } = this.checks;
     const progress = call.note as Progress;
-    this.beingFreed.delete(progress.frame);
-    if (progress.done) return;
+    const last = this.beingFreed.get(progress.frame);
+    if (last === call) this.beingFreed.delete(progress.frame);
+    // Another call that has been given the frame since tells, or has told, what becomes of it.
+    const isOthers = (last !== undefined && last !== call) || this.isFree(progress.frame);
+    if (progress.done || isOthers) return;
     const isFilled = guest.isFilled(progress.frame, FREE_FILL);
     if (isFilled || this.list.mayBeginWith(progress.frame)) this.takeBack(call, hart, false);
     // Otherwise the frame was not freed: it has more users, and the kernel counts them.
