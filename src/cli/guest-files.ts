@@ -20,6 +20,7 @@ export interface GuestChoice {
 
 /** The images that come with rvemu: in the package's root, two folders above this module, built or not. */
 const OWN_IMAGES = fileURLToPath(new URL('../../images/', import.meta.url));
+const OWN_KERNEL = join(OWN_IMAGES, 'kernel.elf');
 
 /** Nothing is opened, so a named file that does not exist is found out later. Paths that are not absolute are
     relative to the working directory. */
@@ -29,10 +30,10 @@ export function findGuestFiles(
 ): GuestFiles {
   const keepsWritesInMemory = choice.ephemeral ?? false;
   const treeKernel = join('kernel', 'kernel');
-  const kernel = choice.kernel ?? (exists(treeKernel) ? treeKernel : undefined);
-  if (kernel === undefined) {
+  const kernel = choice.kernel ?? (exists(treeKernel) ? treeKernel : OWN_KERNEL);
+  if (kernel === OWN_KERNEL) {
     return {
-      kernel: join(OWN_IMAGES, 'kernel.elf'),
+      kernel,
       disk: choice.disk ?? join(OWN_IMAGES, 'fs.img'),
       keepsWritesInMemory: keepsWritesInMemory || choice.disk === undefined,
       description: choice.disk ? `its own kernel with ${choice.disk}` : 'its own kernel and disk',

@@ -18,6 +18,11 @@ test('elsewhere the own kernel is used, with its disk in memory', () => {
   expect(files.keepsWritesInMemory).toBe(true);
 });
 
+test('the own kernel has its disk also when it is named', () => {
+  const { kernel } = findGuestFiles({}, inFolderWith());
+  expect(findGuestFiles({ kernel }, inFolderWith())).toEqual(findGuestFiles({}, inFolderWith()));
+});
+
 test('a disk named for the own kernel is written to', () => {
   expect(findGuestFiles({ disk: 'my.img' }, inFolderWith())).toMatchObject({
     disk: 'my.img',

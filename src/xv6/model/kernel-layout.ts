@@ -26,7 +26,7 @@ export const MAXIMUM_ADDRESS = 2 ** 38;
 export const TRAMPOLINE = MAXIMUM_ADDRESS - PAGE_BYTES;
 export const TRAPFRAME = TRAMPOLINE - PAGE_BYTES;
 
-/** The stack of process slot `slot`: one page, above one that is never mapped. */
+/** Where xv6 has the stack of process slot `slot`: one page, above one that is never mapped. */
 export const kernelStack = (slot: number): number => TRAMPOLINE - (slot + 1) * 2 * PAGE_BYTES;
 
 const inPlace = (name: string, start: number, end: number, permissions: bigint): KernelRegion => ({
@@ -53,12 +53,12 @@ export const memoryRegions = (parts: KernelParts): KernelRegion[] => [
 export const deviceRegion = (name: string, start: number, bytes: number): KernelRegion =>
   inPlace(name, start, start + bytes, PTE_R | PTE_W);
 
-/** kvmmake: the regions, and a stack from a fresh frame for each process slot. 0 when memory is out, with all given back. */
+/** kvmmake: the regions, and a stack from a fresh frame at each of these addresses. 0 when memory is out, with all given back. */
 export function makeKernelTable(
   tables: PageTables,
   frames: FrameSource,
   regions: readonly KernelRegion[],
-  stacks: number,
+  stacks: readonly number[],
 ): number {
   const root = tables.create();
   if (root === 0) return 0;
@@ -68,17 +68,16 @@ export function makeKernelTable(
     undo.push(() => tables.unmap(root, address, size, false));
     return true;
   };
-  const mapStack = (slot: number): boolean => {
+  const mapStack = (address: number): boolean => {
     const frame = frames.allocate();
     if (frame === 0) return false;
     undo.push(() => frames.free(frame));
-    return map(kernelStack(slot), PAGE_BYTES, frame, PTE_R | PTE_W);
+    return map(address, PAGE_BYTES, frame, PTE_R | PTE_W);
   };
-  const slots = Array.from({ length: stacks }, (_, slot) => slot);
   const complete =
     regions.every((region) =>
       map(region.start, region.end - region.start, region.physical, region.permissions),
-    ) && slots.every(mapStack);
+    ) && stacks.every(mapStack);
   if (complete) return root;
   undo.reverse().forEach((step) => step());
   return 0;

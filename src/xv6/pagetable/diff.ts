@@ -3,7 +3,7 @@
  * kernel's text and data end is no difference: only how each part is mapped.
  */
 import { SV39 } from '../model/page-table.js';
-import { type Dump, type Row, runsOf } from './dump.js';
+import { type Dump, fold, follows, isOwn, likeRuns, type Row, runsOf, type Target } from './dump.js';
 
 export interface Difference {
   readonly kind: 'added' | 'lost' | 'changed';
@@ -12,7 +12,7 @@ export interface Difference {
   readonly after?: Row;
 }
 
-/** In order of address. Neighbours that differ in the same way are one. */
+/** In order of address. Neighbours that differ in the same way are one, and so are like runs at equal distances. */
 export function compare(first: Dump, second: Dump): Difference[] {
   const [before, after] = [new Side(first), new Side(second)];
   const bounds = [...new Set([...before.bounds, ...after.bounds])].sort((a, b) => a - b);
@@ -24,8 +24,10 @@ export function compare(first: Dump, second: Dump): Difference[] {
     const kind = was === undefined ? 'added' : is === undefined ? 'lost' : 'changed';
     append(found, { kind, before: was, after: is });
   }
-  return found;
+  return foldAlike(found).sort((a, b) => startOf(a) - startOf(b));
 }
+
+const startOf = ({ before, after }: Difference): number => (before ?? after)!.start;
 
 /** A dump, cut at will. */
 class Side {
@@ -99,6 +101,35 @@ function append(found: Difference[], next: Difference): void {
 function joined(row: Row | undefined, next: Row | undefined): Row | undefined | null {
   if (row === undefined || next === undefined) return row === next ? undefined : null;
   const isAlike = row.access === next.access && row.name === next.name && row.level === next.level;
-  const isNext = row.end === next.start && row.target.kind === next.target.kind;
-  return isAlike && isNext && row.target.kind !== 'elsewhere' ? { ...row, end: next.end } : null;
+  const isNext = row.end === next.start && goesOn(next.target, row, row.end - row.start);
+  return isAlike && isNext ? { ...row, end: next.end } : null;
 }
+
+/** Whether `target` is to `row` what comes next; of frames of its own it does not matter which. */
+const goesOn = (target: Target, row: Row, bytes: number): boolean =>
+  (isOwn(target) && isOwn(row.target)) || follows(target, row, bytes);
+
+/** Each kind by itself: where every kernel stack has moved by a page, those lost and those added take turns. */
+function foldAlike(found: readonly Difference[]): Difference[] {
+  const byKind = new Map<string, Difference[]>();
+  for (const each of found) {
+    const kind = `${each.kind} ${wayOf(each.before)} ${wayOf(each.after)}`;
+    byKind.set(kind, [...(byKind.get(kind) ?? []), each]);
+  }
+  return [...byKind.values()].flatMap((differences) => {
+    const [before, after] = (['before', 'after'] as const).map((side) =>
+      differences.flatMap((each) => each[side] ?? []),
+    );
+    const sides = [before, after].filter((rows) => rows.length > 0);
+    const folded: Difference[] = [];
+    for (let at = 0; at < differences.length;) {
+      const count = Math.min(...sides.map((rows) => likeRuns(rows, at, goesOn)));
+      const sideOf = (rows: readonly Row[]) => (rows.length > 0 ? fold(rows, at, count) : undefined);
+      folded.push({ kind: differences[at].kind, before: sideOf(before), after: sideOf(after) });
+      at += count;
+    }
+    return folded;
+  });
+}
+
+const wayOf = (row: Row | undefined): string => (row ? `${row.name} ${row.access} ${row.level}` : '');

@@ -17,6 +17,9 @@ export type Target =
   /** Frames that have no name, numbered in the order of first use; `again` when the table maps them elsewhere too. */
   | { readonly kind: 'frames'; readonly first: number; readonly again: boolean };
 
+/** Whether it is frames that the table has mapped nowhere else so far. */
+export const isOwn = (target: Target): boolean => target.kind === 'frames' && !target.again;
+
 /** Pages that are mapped alike. Addresses are virtual, below 2^39. */
 export interface Row {
   readonly start: number;
@@ -109,7 +112,7 @@ function continues(last: Row, next: Row): boolean {
 }
 
 /** Whether `target` is what lies `bytes` after a row's first page. */
-function follows(target: Target, { target: first, level }: Row, bytes: number): boolean {
+export function follows(target: Target, { target: first, level }: Row, bytes: number): boolean {
   if (target.kind === 'in-place') return first.kind === 'in-place' && first.name === target.name;
   if (target.kind === 'elsewhere') {
     return first.kind === 'elsewhere' && first.name === target.name && first.offset + bytes === target.offset;
@@ -122,17 +125,29 @@ function follows(target: Target, { target: first, level }: Row, bytes: number): 
 function foldRuns(rows: readonly Row[]): Row[] {
   const folded: Row[] = [];
   for (let at = 0; at < rows.length;) {
-    const row = rows[at];
-    let count = 1;
-    while (at + count < rows.length && isSameRun(rows, at, count)) count++;
-    if (count < WORTH_FOLDING) count = 1;
-    folded.push(count === 1 ? row : { ...row, count, stride: rows[at + 1].start - row.start });
+    const count = likeRuns(rows, at);
+    folded.push(fold(rows, at, count));
     at += count;
   }
   return folded;
 }
 
-function isSameRun(rows: readonly Row[], first: number, index: number): boolean {
+/**
+ * How many rows from one on differ in nothing but their place, at equal distances; 1 where one row for them is not worth
+ * it. `goesOn` says whether a target is what comes so many bytes after a row's.
+ */
+export function likeRuns(rows: readonly Row[], at: number, goesOn = follows): number {
+  let count = 1;
+  while (at + count < rows.length && isSameRun(rows, at, count, goesOn)) count++;
+  return count < WORTH_FOLDING ? 1 : count;
+}
+
+/** So many rows from one on as one. */
+export function fold(rows: readonly Row[], at: number, count: number): Row {
+  return count === 1 ? rows[at] : { ...rows[at], count, stride: rows[at + 1].start - rows[at].start };
+}
+
+function isSameRun(rows: readonly Row[], first: number, index: number, goesOn: typeof follows): boolean {
   const [row, next] = [rows[first], rows[first + index]];
   const bytes = row.end - row.start;
   const stride = rows[first + 1].start - row.start;
@@ -142,7 +157,7 @@ function isSameRun(rows: readonly Row[], first: number, index: number): boolean 
     next.end - next.start === bytes &&
     next.start === row.start + index * stride &&
     next.target.kind === 'frames' &&
-    follows(next.target, row, index * bytes)
+    goesOn(next.target, row, index * bytes)
   );
 }
 

@@ -5,9 +5,9 @@ import type { Guest } from '../guest.js';
 import {
   deviceRegion,
   type KernelRegion,
+  kernelStack,
   makeKernelTable,
   memoryRegions,
-  TRAMPOLINE,
 } from '../model/kernel-layout.js';
 import { roundDown, roundUp, SparseMemory } from '../model/memory.js';
 import { PageTables, SV39 } from '../model/page-table.js';
@@ -58,8 +58,14 @@ function devicesOf(guest: Guest, rows: readonly Row[]): KernelRegion[] {
   ];
 }
 
-/** Process slots, by the lowest stack. */
-function stacksOf({ rows }: Dump): number {
+/**
+ * The addresses of as many stacks, each above a page that is not mapped. How far below the trampoline the topmost lies is
+ * the kernel's choice: the labs on page tables leave a page more there.
+ */
+function stacksOf({ rows }: Dump): number[] {
   const stacks = rows.filter(({ name }) => name === 'kernel stack').flatMap(runsOf);
-  return Math.max(0, ...stacks.map(({ start }) => Math.floor((TRAMPOLINE - start) / (2 * PAGE_BYTES))));
+  if (stacks.length === 0) return [];
+  const top = Math.min(kernelStack(0), stacks.at(-1)!.end - PAGE_BYTES);
+  const slots = Math.floor((top - stacks[0].start) / (2 * PAGE_BYTES)) + 1;
+  return Array.from({ length: slots }, (_, slot) => top - slot * 2 * PAGE_BYTES);
 }

@@ -6,7 +6,7 @@
 import { indexOf, SV39 } from '../model/page-table.js';
 import type { Difference } from './diff.js';
 import { type Dump, faultOf, type Row, runsOf, type Target } from './dump.js';
-import { maps, size } from './text.js';
+import { maps, mapsInDifference, size } from './text.js';
 
 /** A row as it is drawn. */
 interface Lane {
@@ -63,26 +63,29 @@ export function differencesAsSvg(
     const was = each.before === undefined ? 'added' : `changed: was ${words(each.before)}`;
     return [{ row: each.after, note: was }];
   });
+  const touched = differences
+    .flatMap((each) => (each.after ? runsOf(each.after) : []))
+    .sort((a, b) => a.start - b.start);
   const isTouched = (row: Row): boolean =>
-    differences.some(({ after }) => after && after.start < lastEnd(row) && after.end > row.start);
+    touched.some(({ start, end }) => start < lastEnd(row) && end > row.start);
   const alike = rows.flatMap((row): Lane[] =>
-    isTouched(row) ? runsOf(row).flatMap((run) => without(run, differences)) : [{ row }],
+    isTouched(row) ? runsOf(row).flatMap((run) => without(run, touched)) : [{ row }],
   );
   const lanes = [...alike, ...differing].sort((a, b) => a.row.start - b.row.start);
   return draw(`${after}, held against ${before}: ${differences.length || 'no'} differences`, lanes);
 }
 
-const words = (row: Row): string => `${row.access} ${maps(row)}`;
+const words = (row: Row): string => `${row.access} ${mapsInDifference(row)}`;
 const lastEnd = (row: Row): number => row.end + (row.count - 1) * row.stride;
 
-/** What is left of a run where nothing differs. */
-function without(run: Row, differences: readonly Difference[]): Lane[] {
+/** What is left of a run without others, which are in ascending order. */
+function without(run: Row, others: readonly Row[]): Lane[] {
   const lanes: Lane[] = [];
   let start = run.start;
-  for (const { after } of differences) {
-    if (after === undefined || after.end <= start || after.start >= run.end) continue;
-    if (after.start > start) lanes.push({ row: { ...run, start, end: after.start } });
-    start = after.end;
+  for (const other of others) {
+    if (other.end <= start || other.start >= run.end) continue;
+    if (other.start > start) lanes.push({ row: { ...run, start, end: other.start } });
+    start = other.end;
   }
   if (start < run.end) lanes.push({ row: { ...run, start } });
   return lanes;
@@ -130,8 +133,8 @@ function draw(title: string, lanes: readonly Lane[]): string {
 
 function drawLegend(): string[] {
   return COLOURS.flatMap(([, colour, meaning], index) => [
-    box(LANE_X + index * 150, 40, 14, 14, colour, '#616161'),
-    text(LANE_X + 20 + index * 150, 51, meaning),
+    box(LANE_X + index * 160, 40, 14, 14, colour, '#616161'),
+    text(LANE_X + 20 + index * 160, 51, meaning),
   ]);
 }
 

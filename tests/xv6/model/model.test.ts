@@ -171,7 +171,7 @@ describe("the kernel's table", () => {
   it('maps memory in place, and each stack above a page that is not mapped', () => {
     const { memory, allocator } = allocatorOf(64);
     const tables = new PageTables(SV39, memory, allocator);
-    const root = makeKernelTable(tables, allocator, memoryRegions(parts), 3);
+    const root = makeKernelTable(tables, allocator, memoryRegions(parts), [0, 1, 2].map(kernelStack));
     expect(tables.entry(root, BASE)).toBe((BigInt(BASE) >> 2n) | PTE_R | PTE_X | PTE_V);
     expect(tables.entry(root, parts.textEnd) & PERMISSIONS).toBe(PTE_R | PTE_W);
     for (let slot = 0; slot < 3; slot++) {
@@ -184,7 +184,12 @@ describe("the kernel's table", () => {
     for (let frames = 1; frames < 16; frames++) {
       const { memory, allocator } = allocatorOf(frames);
       const tables = new PageTables(SV39, memory, allocator);
-      const root = makeKernelTable(tables, allocator, memoryRegions(parts), 6);
+      const root = makeKernelTable(
+        tables,
+        allocator,
+        memoryRegions(parts),
+        [0, 1, 2, 3, 4, 5].map(kernelStack),
+      );
       if (root === 0) expect(allocator.freeFrames).toBe(frames);
     }
   });

@@ -21,9 +21,9 @@ const node = [
   resolve('src/cli/main.ts'),
 ];
 
-function run(command: readonly string[]) {
+function run(command: readonly string[], cwd = folder) {
   const { status, stdout, stderr } = spawnSync(command[0], command.slice(1), {
-    cwd: folder,
+    cwd,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
   });
@@ -54,6 +54,14 @@ describe('rvemu pagetable', () => {
     const { exitCode, output } = pagetable('diff', 'expected.json', 'kernel/kernel');
     expect(exitCode).toBe(1);
     expect(output).toMatch(/^--- expected\.json\n\+\+\+ kernel\/kernel\n- .* rwx- .*\n\+ .* r-x- .*\n/);
+  });
+
+  it("compares rvemu's own kernel with the model where there is no tree", () => {
+    const empty = join(folder, 'empty');
+    mkdirSync(empty);
+    const { exitCode, output } = run([...node, 'pagetable', 'diff', 'model'], empty);
+    expect(output).toMatch(/^model and .*kernel\.elf map the same\n$/);
+    expect(exitCode).toBe(0);
   });
 
   it.each([

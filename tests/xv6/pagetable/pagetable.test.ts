@@ -7,7 +7,7 @@ import { SparseMemory } from '../../../src/xv6/model/memory.js';
 import { entryFor, PageTables, SV39 } from '../../../src/xv6/model/page-table.js';
 import { Capture, type Moment } from '../../../src/xv6/pagetable/capture.js';
 import { compare } from '../../../src/xv6/pagetable/diff.js';
-import { type Dump, dumpTable, type PhysicalNames } from '../../../src/xv6/pagetable/dump.js';
+import { type Dump, dumpTable, type PhysicalNames, type Row } from '../../../src/xv6/pagetable/dump.js';
 import { asJson, readDump } from '../../../src/xv6/pagetable/json.js';
 import { modelOf } from '../../../src/xv6/pagetable/model.js';
 import { asSvg, differencesAsSvg } from '../../../src/xv6/pagetable/svg.js';
@@ -27,7 +27,7 @@ const NAMES: PhysicalNames = {
 };
 
 /** Pages as [virtual page, frame counted from BASE, permissions]. */
-function dumpOf(...pages: readonly [page: number, frame: number, permissions: bigint][]): Dump {
+function dumpOf(...pages: readonly (readonly [page: number, frame: number, permissions: bigint])[]): Dump {
   const memory = new SparseMemory();
   let next = 2 ** 40;
   const tables = new PageTables(SV39, memory, { allocate: () => (next += PAGE_BYTES), free: () => {} });
@@ -133,7 +133,7 @@ describe('a diff', () => {
     ]);
     const text = differencesAsText(found, 'a', 'b');
     expect(text).toMatch(/^--- a\n\+\+\+ b\n- 0x0000000000 - 0x0000002000.*\n\+ 0x0000000000/);
-    expect(text).toMatch(/\n1 lost, 1 added, 1 changed\n$/);
+    expect(text).toMatch(/\npages: 1 lost, 1 added, 2 changed\n$/);
     expect(differencesAsSvg(found, 'a', 'b', after)).toMatch(
       /3 differences.*added.*lost: .*changed: was rw-u/s,
     );
@@ -142,6 +142,32 @@ describe('a diff', () => {
   it('tells a frame that is shared now, and was not', () => {
     const after = dumpOf([0, 70, USER], [1, 71, USER], [2, 70, USER]);
     expect(compare(before, after)).toMatchObject([{ kind: 'changed', before: { start: 0x2000 } }]);
+  });
+
+  it('makes one line of like differences at equal distances, also where two kinds of them take turns', () => {
+    const stacks = (...pages: number[]): Dump =>
+      dumpOf(...pages.map((page, index) => [page, 70 + index, USER] as const));
+    const after = stacks(9, 11, 13, 15, 30);
+    const found = compare(stacks(10, 12, 14, 16, 30), after);
+    expect(
+      found.map(({ kind, before: was, after: is }) => [kind, (was ?? is)!.start, (was ?? is)!.count]),
+    ).toEqual([
+      ['added', 0x9000, 4],
+      ['lost', 0xa000, 4],
+    ]);
+    expect(differencesAsText(found, 'a', 'b')).toMatch(
+      /\n\+ .* 4 x 4 KiB .* 4 frames, one every 0x2000\n- .*\npages: 4 lost, 4 added, 0 changed\n$/,
+    );
+    const drawn = differencesAsSvg(found, 'a', 'b', after);
+    expect(drawn.match(/added|lost: was/g)).toHaveLength(2);
+    expect(drawn.match(/user memory/g)).toHaveLength(3);
+  });
+
+  it('does not make one of differences that a like mapping lies between', () => {
+    const pages = [0, 2, 4, 6, 8].map((page) => [page, 70 + page, USER] as const);
+    const readOnly = pages.map(([page, frame]) => [page, frame, page === 4 ? USER : PTE_R | PTE_U] as const);
+    const found = compare(dumpOf(...pages), dumpOf(...readOnly));
+    expect(found.map(({ after }) => after!.start)).toEqual([0, 0x2000, 0x6000, 0x8000]);
   });
 
   it('takes the end of text for no difference, but how each part is mapped', () => {
@@ -178,10 +204,26 @@ describe("the project's kernel", () => {
     expect(asText(dump)).toContain('64 x 4 KiB  rw--  kernel stack   frames 0 to 63, one every 0x2000');
   });
 
+  it('may have its stacks further down, but not without pages between them', () => {
+    const captured = capture();
+    const { guest, names } = captured;
+    const dump = captured.result();
+    const withStacks = (change: (row: Row) => Row): Dump => ({
+      ...dump,
+      rows: dump.rows.map((row) => (row.name === 'kernel stack' ? change(row) : row)),
+    });
+    const lower = withStacks((row) => ({ ...row, start: row.start - PAGE_BYTES, end: row.end - PAGE_BYTES }));
+    expect(compare(modelOf(guest, names, lower), lower)).toEqual([]);
+    const dense = withStacks((row) => ({ ...row, stride: PAGE_BYTES }));
+    expect(compare(modelOf(guest, names, dense), dense)).toMatchObject([
+      { kind: 'added', after: { count: 32 } },
+    ]);
+  });
+
   it.each([
     [18, 1, { start: BASE, access: 'rwx-', name: 'text' }],
     [19, 1, { access: 'rw-u', name: 'user memory' }],
-    [21, 64, { access: 'rw--', name: 'kernel stack' }],
+    [21, 2, { access: 'rw--', name: 'kernel stack' }],
     [22, 1, { start: TRAMPOLINE, access: 'rwx-' }],
   ])('differs from the model where it has fault %i of its table', (fault, places, expected) => {
     const captured = capture({}, fault);
