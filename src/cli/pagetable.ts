@@ -12,6 +12,7 @@ import { asText, differencesAsText } from '../xv6/pagetable/text.js';
 import { boot, type BootOptions, type Spectator } from './boot.js';
 import { findGuestFiles } from './guest-files.js';
 import { readInputFile, unusableFile } from './input-file.js';
+import { say } from './messages.js';
 import { EXIT } from './session.js';
 
 export interface PageTableOptions extends Omit<BootOptions, 'run' | 'expect' | 'ephemeral'> {
@@ -104,7 +105,10 @@ async function run(kernel: string | undefined, options: PageTableOptions): Promi
   // Without commands it is over at the first prompt.
   const expect = after.length === 0 ? options.prompt : undefined;
   const exitCode = await boot(kernel, { ...options, run: after, expect, ephemeral: true }, spectator);
-  if (exitCode !== EXIT.done && !capture!.isDone) throw new NoDump(exitCode);
+  if (exitCode !== EXIT.done && !capture!.isDone) {
+    if (exitCode === EXIT.panicked && at === undefined) say('"--at panic" takes the table as it was then');
+    throw new NoDump(exitCode);
+  }
   return capture!;
 }
 

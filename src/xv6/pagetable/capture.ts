@@ -5,7 +5,7 @@ import { Mode } from '../../rv64/trap.js';
 import { BadInputError } from '../../machine/errors.js';
 import { Guest } from '../guest.js';
 import { Probes } from '../probes.js';
-import { type Dump, dumpTable, type PhysicalNames } from './dump.js';
+import { type Dump, dumpTable, KERNEL, type PhysicalNames } from './dump.js';
 import { GuestNames } from './names.js';
 
 export interface Moment {
@@ -101,7 +101,7 @@ export class Capture {
   /** The table that a hart translates by; the kernel's while it does not translate yet. */
   private dumpInForce(hart: Hart): Dump {
     const root = this.guest.rootOf(hart);
-    return root === undefined ? this.dumpKernel() : dumpTable(this.guest, root, 'kernel', this.names);
+    return root === undefined ? this.dumpKernel() : dumpTable(this.guest, root, KERNEL, this.names);
   }
 
   private dumpKernel(): Dump {
@@ -109,6 +109,6 @@ export class Capture {
     const root = this.kernelRoot ?? (pointer && this.guest.word(pointer));
     if (!root || !this.guest.isRam(root))
       throw new BadInputError('the kernel has made no page table by then; choose a later moment');
-    return dumpTable(this.guest, root, 'kernel', this.names);
+    return dumpTable(this.guest, root, KERNEL, this.names);
   }
 }

@@ -3,7 +3,18 @@
  * kernel's text and data end is no difference: only how each part is mapped.
  */
 import { SV39 } from '../model/page-table.js';
-import { type Dump, fold, follows, isOwn, likeRuns, type Row, runsOf, type Target } from './dump.js';
+import {
+  allRuns,
+  type Dump,
+  fold,
+  follows,
+  inGroups,
+  isOwn,
+  likeRuns,
+  type Row,
+  type Target,
+  wayOf,
+} from './dump.js';
 
 export interface Difference {
   readonly kind: 'added' | 'lost' | 'changed';
@@ -40,7 +51,7 @@ class Side {
   private next = 0;
 
   constructor({ rows }: Dump) {
-    this.runs = rows.flatMap(runsOf);
+    this.runs = allRuns(rows);
     this.bounds = this.runs.flatMap(({ start, end }) => [start, end]);
     for (const run of this.runs) {
       const { target, name } = run;
@@ -111,12 +122,9 @@ const goesOn = (target: Target, row: Row, bytes: number): boolean =>
 
 /** Each kind by itself: where every kernel stack has moved by a page, those lost and those added take turns. */
 function foldAlike(found: readonly Difference[]): Difference[] {
-  const byKind = new Map<string, Difference[]>();
-  for (const each of found) {
-    const kind = `${each.kind} ${wayOf(each.before)} ${wayOf(each.after)}`;
-    byKind.set(kind, [...(byKind.get(kind) ?? []), each]);
-  }
-  return [...byKind.values()].flatMap((differences) => {
+  const kindOf = ({ kind, before, after }: Difference): string =>
+    `${kind} ${before && wayOf(before)} ${after && wayOf(after)}`;
+  return inGroups(found, kindOf).flatMap((differences) => {
     const [before, after] = (['before', 'after'] as const).map((side) =>
       differences.flatMap((each) => each[side] ?? []),
     );
@@ -131,5 +139,3 @@ function foldAlike(found: readonly Difference[]): Difference[] {
     return folded;
   });
 }
-
-const wayOf = (row: Row | undefined): string => (row ? `${row.name} ${row.access} ${row.level}` : '');

@@ -37,8 +37,11 @@ export interface Row {
   readonly target: Target;
 }
 
+/** What the kernel's table is called. */
+export const KERNEL = 'kernel';
+
 export interface Dump {
-  /** Whose table it is: `kernel`, or `process sh`. */
+  /** Whose table it is: `KERNEL`, or `process sh`. */
   readonly table: string;
   /** How many tables there are of each level, the root's first. Not compared: the rows decide it. */
   readonly tables: readonly number[];
@@ -65,7 +68,7 @@ export function dumpTable(memory: ReadableMemory, root: number, table: string, n
   for (const { entry, address, level } of leavesOf(SV39, memory, root, (_, at) => tables[at]++)) {
     const target = targetOf(entry, address, names, frames);
     const end = address + SV39.spans[level];
-    const name = nameOf(entry, address, target);
+    const name = nameOf(entry, address, target, table === KERNEL);
     const row = { start: address, end, count: 1, stride: 0, level, access: accessOf(entry), name, target };
     const last = rows.at(-1);
     if (last && continues(last, row)) rows[rows.length - 1] = { ...last, end };
@@ -96,13 +99,15 @@ export function accessOf(entry: bigint): string {
   return letters + (entry & PTE_G ? ' g' : '') + (software ? ` rsw=${software}` : '');
 }
 
-function nameOf(entry: bigint, address: number, target: Target): string {
+function nameOf(entry: bigint, address: number, target: Target, isKernels: boolean): string {
   if (address === TRAMPOLINE) return 'trampoline';
   if (target.kind === 'in-place') return target.name;
-  if (entry & PTE_U) return 'user memory';
+  const isHigh = address > TRAPFRAME / 2 && target.kind === 'frames';
+  // Of the kernel's table that is a mistake.
+  if (entry & PTE_U && !(isKernels && isHigh)) return 'user memory';
   // A kernel's stacks lie there too, from the page below on.
   if (address === TRAPFRAME) return 'trapframe';
-  if (address > TRAPFRAME / 2 && target.kind === 'frames') return 'kernel stack';
+  if (isHigh) return 'kernel stack';
   return entry & PTE_W && target.kind === 'frames' ? 'not for users' : 'other';
 }
 
@@ -121,15 +126,35 @@ export function follows(target: Target, { target: first, level }: Row, bytes: nu
   return first.kind === 'frames' && first.again === target.again && first.first + pages === target.first;
 }
 
-/** Makes one row of runs of frames that differ in nothing but their place, such as kernel stacks. */
-function foldRuns(rows: readonly Row[]): Row[] {
-  const folded: Row[] = [];
-  for (let at = 0; at < rows.length;) {
-    const count = likeRuns(rows, at);
-    folded.push(fold(rows, at, count));
-    at += count;
+/**
+ * Makes one row of runs of frames that differ in nothing but their place, such as kernel stacks, also where others take
+ * turns with them. Rows, before and after, are in ascending order of where they begin.
+ */
+export function foldRuns(rows: readonly Row[]): Row[] {
+  const folded = inGroups(rows, wayOf).flatMap((alike) => {
+    const found: Row[] = [];
+    for (let at = 0; at < alike.length;) {
+      const count = likeRuns(alike, at);
+      found.push(fold(alike, at, count));
+      at += count;
+    }
+    return found;
+  });
+  return folded.sort((a, b) => a.start - b.start);
+}
+
+/** What rows have to have in common to be one. */
+export const wayOf = ({ name, access, level, target }: Row): string =>
+  `${name} ${access} ${level} ${isOwn(target)}`;
+
+export function inGroups<T>(things: readonly T[], keyOf: (thing: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const thing of things) {
+    const group = groups.get(keyOf(thing));
+    if (group) group.push(thing);
+    else groups.set(keyOf(thing), [thing]);
   }
-  return folded;
+  return [...groups.values()];
 }
 
 /**
@@ -175,6 +200,10 @@ export function runsOf(row: Row): Row[] {
       row.target.kind === 'frames' ? { ...row.target, first: row.target.first + index * pages } : row.target,
   }));
 }
+
+/** The runs of pages of many rows, in order of address. */
+export const allRuns = (rows: readonly Row[]): Row[] =>
+  rows.flatMap(runsOf).sort((a, b) => a.start - b.start);
 
 /** What no one but the kernel may use, by name. */
 const PRIVATE = ['trampoline', 'trapframe', 'kernel stack', 'text', 'data', 'free memory'];

@@ -11,7 +11,7 @@ import {
 } from '../model/kernel-layout.js';
 import { roundDown, roundUp, SparseMemory } from '../model/memory.js';
 import { PageTables, SV39 } from '../model/page-table.js';
-import { type Dump, dumpTable, type PhysicalNames, type Row, runsOf } from './dump.js';
+import { type Dump, dumpTable, KERNEL, type PhysicalNames, type Row, allRuns } from './dump.js';
 
 /** Devices that every kernel of this family needs. Which others it maps is its own choice, how is not. */
 const REQUIRED_DEVICES = ['uart', 'virtio0', 'plic'];
@@ -45,7 +45,7 @@ export function modelOf(guest: Guest, names: PhysicalNames, kernel: Dump): Dump 
   const frames = { allocate: () => (next += PAGE_BYTES), free: () => {} };
   const model = new SparseMemory();
   const root = makeKernelTable(new PageTables(SV39, model, frames), frames, regions, stacksOf(kernel));
-  return dumpTable(model, root, 'kernel', names);
+  return dumpTable(model, root, KERNEL, names);
 }
 
 function devicesOf(guest: Guest, rows: readonly Row[]): KernelRegion[] {
@@ -63,7 +63,7 @@ function devicesOf(guest: Guest, rows: readonly Row[]): KernelRegion[] {
  * the kernel's choice: the labs on page tables leave a page more there.
  */
 function stacksOf({ rows }: Dump): number[] {
-  const stacks = rows.filter(({ name }) => name === 'kernel stack').flatMap(runsOf);
+  const stacks = allRuns(rows.filter(({ name }) => name === 'kernel stack'));
   if (stacks.length === 0) return [];
   const top = Math.min(kernelStack(0), stacks.at(-1)!.end - PAGE_BYTES);
   const slots = Math.floor((top - stacks[0].start) / (2 * PAGE_BYTES)) + 1;

@@ -5,7 +5,7 @@
  */
 import { indexOf, SV39 } from '../model/page-table.js';
 import type { Difference } from './diff.js';
-import { type Dump, faultOf, type Row, runsOf, type Target } from './dump.js';
+import { allRuns, type Dump, faultOf, foldRuns, KERNEL, type Row, type Target } from './dump.js';
 import { maps, mapsInDifference, size } from './text.js';
 
 /** A row as it is drawn. */
@@ -19,7 +19,8 @@ interface Lane {
 
 const LANE = 34;
 const GAP = 18;
-const TOP = 84;
+const TOP = 104;
+const LEGEND = 60;
 const LEVEL_X = [16, 96, 176];
 const LEVEL_WIDTH = 76;
 const LANE_X = 262;
@@ -43,9 +44,10 @@ const LINES: Record<Target['kind'], string> = {
 };
 
 export function asSvg({ table, rows }: Dump): string {
-  const title = `Page table of ${table === 'kernel' ? 'the kernel' : table}`;
+  const title = `Page table of ${table === KERNEL ? 'the kernel' : table}`;
   return draw(
     title,
+    '',
     rows.map((row) => ({ row, note: faultOf(row) })),
   );
 }
@@ -60,39 +62,39 @@ export function differencesAsSvg(
   const differing = differences.flatMap((each): Lane[] => {
     if (each.after === undefined)
       return [{ row: each.before!, note: `lost: was ${words(each.before!)}`, isAbsent: true }];
-    const was = each.before === undefined ? 'added' : `changed: was ${words(each.before)}`;
-    return [{ row: each.after, note: was }];
+    const { before: was, after: is } = each;
+    const note =
+      was === undefined ? `added: ${size(is)}, ${mapsInDifference(is)}` : `changed: was ${words(was)}`;
+    return [{ row: is, note }];
   });
-  const touched = differences
-    .flatMap((each) => (each.after ? runsOf(each.after) : []))
-    .sort((a, b) => a.start - b.start);
+  const touched = allRuns(differences.flatMap((each) => each.after ?? []));
   const isTouched = (row: Row): boolean =>
     touched.some(({ start, end }) => start < lastEnd(row) && end > row.start);
-  const alike = rows.flatMap((row): Lane[] =>
-    isTouched(row) ? runsOf(row).flatMap((run) => without(run, touched)) : [{ row }],
-  );
-  const lanes = [...alike, ...differing].sort((a, b) => a.row.start - b.row.start);
-  return draw(`${after}, held against ${before}: ${differences.length || 'no'} differences`, lanes);
+  const cut = allRuns(rows.filter(isTouched)).flatMap((run) => without(run, touched));
+  const alike = [...rows.filter((row) => !isTouched(row)), ...foldRuns(cut)].map((row) => ({ row }));
+  const lanes: Lane[] = [...alike, ...differing].sort((a, b) => a.row.start - b.row.start);
+  const title = `${differences.length || 'no'} difference${differences.length === 1 ? '' : 's'}: ${after}`;
+  return draw(title, `held against ${before}`, lanes);
 }
 
 const words = (row: Row): string => `${row.access} ${mapsInDifference(row)}`;
 const lastEnd = (row: Row): number => row.end + (row.count - 1) * row.stride;
 
 /** What is left of a run without others, which are in ascending order. */
-function without(run: Row, others: readonly Row[]): Lane[] {
-  const lanes: Lane[] = [];
+function without(run: Row, others: readonly Row[]): Row[] {
+  const rest: Row[] = [];
   let start = run.start;
   for (const other of others) {
     if (other.end <= start || other.start >= run.end) continue;
-    if (other.start > start) lanes.push({ row: { ...run, start, end: other.start } });
+    if (other.start > start) rest.push({ ...run, start, end: other.start });
     start = other.end;
   }
-  if (start < run.end) lanes.push({ row: { ...run, start } });
-  return lanes;
+  if (start < run.end) rest.push({ ...run, start });
+  return rest;
 }
 
 /** `lanes` are in ascending order of address. */
-function draw(title: string, lanes: readonly Lane[]): string {
+function draw(title: string, subtitle: string, lanes: readonly Lane[]): string {
   const parts: string[] = [];
   const tops: number[] = [];
   const descending = [...lanes].reverse();
@@ -121,6 +123,7 @@ function draw(title: string, lanes: readonly Lane[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="monospace" font-size="12">`,
     `<rect width="100%" height="100%" fill="white"/>`,
     text(16, 28, title, 'font-size="18" font-weight="bold"'),
+    text(16, 46, subtitle),
     ...drawLegend(),
     ...['level 2', 'level 1', 'level 0'].map((name, at) => text(LEVEL_X[at], TOP - 8, name)),
     text(LANE_X, TOP - 8, 'virtual addresses'),
@@ -133,8 +136,8 @@ function draw(title: string, lanes: readonly Lane[]): string {
 
 function drawLegend(): string[] {
   return COLOURS.flatMap(([, colour, meaning], index) => [
-    box(LANE_X + index * 160, 40, 14, 14, colour, '#616161'),
-    text(LANE_X + 20 + index * 160, 51, meaning),
+    box(LANE_X + index * 160, LEGEND, 14, 14, colour, '#616161'),
+    text(LANE_X + 20 + index * 160, LEGEND + 11, meaning),
   ]);
 }
 

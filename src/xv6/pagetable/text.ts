@@ -2,10 +2,10 @@
 import { hex } from '../../machine/hex.js';
 import { SV39 } from '../model/page-table.js';
 import { type Difference } from './diff.js';
-import { type Dump, faultOf, isOwn, type Row, type Target } from './dump.js';
+import { type Dump, faultOf, isOwn, KERNEL, type Row, type Target } from './dump.js';
 
 export function asText({ table, tables, rows }: Dump): string {
-  const title = `Page table of ${table === 'kernel' ? 'the kernel' : table}: ${tables.join(' + ')} tables of levels 2, 1, 0`;
+  const title = `Page table of ${table === KERNEL ? 'the kernel' : table}: ${tables.join(' + ')} tables of levels 2, 1, 0`;
   return [title, '', ...rows.map((row) => columns(row, maps(row)))].join('\n') + '\n';
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { faultyKernel } from '../../support/faulty.js';
 
 /** A tree as a student has it, with the project's kernel. */
 const folder = mkdtempSync(join(tmpdir(), 'rvemu-'));
@@ -54,6 +55,18 @@ describe('rvemu pagetable', () => {
     const { exitCode, output } = pagetable('diff', 'expected.json', 'kernel/kernel');
     expect(exitCode).toBe(1);
     expect(output).toMatch(/^--- expected\.json\n\+\+\+ kernel\/kernel\n- .* rwx- .*\n\+ .* r-x- .*\n/);
+  });
+
+  it('says how to see the table of a kernel that panics before its first prompt', () => {
+    const TEXT_WRITABLE = 18;
+    writeFileSync(join(folder, 'faulty.elf'), faultyKernel(TEXT_WRITABLE));
+    const words = ['diff', 'model', 'faulty.elf', '--disk', 'fs.img'];
+    const { exitCode, output, errors } = pagetable(...words);
+    expect(errors).toMatch(/guest panicked: .*\nrvemu: "--at panic" takes the table as it was then\n$/);
+    expect({ exitCode, output }).toEqual({ exitCode: 3, output: '' });
+    const atPanic = pagetable(...words, '--at', 'panic');
+    expect(atPanic.output).toMatch(/\+ .* rwx- {2}text .* <-- kernel text is writable\n/);
+    expect(atPanic.exitCode).toBe(1);
   });
 
   it("compares rvemu's own kernel with the model where there is no tree", () => {

@@ -26,8 +26,10 @@ const NAMES: PhysicalNames = {
   },
 };
 
-/** Pages as [virtual page, frame counted from BASE, permissions]. */
-function dumpOf(...pages: readonly (readonly [page: number, frame: number, permissions: bigint])[]): Dump {
+type Page = readonly [page: number, frame: number, permissions: bigint];
+
+/** `pages` are virtual ones, with frames counted from BASE. */
+function dumpOf(...pages: readonly Page[]): Dump {
   const memory = new SparseMemory();
   let next = 2 ** 40;
   const tables = new PageTables(SV39, memory, { allocate: () => (next += PAGE_BYTES), free: () => {} });
@@ -67,6 +69,19 @@ describe('a dump', () => {
     expect(rows.map(({ start, count, stride }) => [start, count, stride])).toEqual([
       [0xa000, 3, 0x2000],
       [0x13000, 1, 0],
+    ]);
+  });
+
+  it('makes one row of them also where runs of two kinds take turns', () => {
+    const rows = dumpOf(
+      ...[10, 12, 14, 16].flatMap((page): Page[] => [
+        [page, 60 + page, USER],
+        [page + 1, 60 + page, PTE_R | PTE_U],
+      ]),
+    ).rows;
+    expect(rows.map(({ start, count, access, target }) => [start, count, access, target])).toEqual([
+      [0xa000, 4, 'rw-u', { kind: 'frames', first: 0, again: false }],
+      [0xb000, 4, 'r--u', { kind: 'frames', first: 0, again: true }],
     ]);
   });
 
@@ -222,7 +237,7 @@ describe("the project's kernel", () => {
 
   it.each([
     [18, 1, { start: BASE, access: 'rwx-', name: 'text' }],
-    [19, 1, { access: 'rw-u', name: 'user memory' }],
+    [19, 1, { access: 'rw-u', name: 'kernel stack' }],
     [21, 2, { access: 'rw--', name: 'kernel stack' }],
     [22, 1, { start: TRAMPOLINE, access: 'rwx-' }],
   ])('differs from the model where it has fault %i of its table', (fault, places, expected) => {
