@@ -1,6 +1,6 @@
 /** Whether the host's WebAssembly can run what is translated: regions go on to each other by tail calls. */
 import { REGION_TYPE, regionType } from './layout.js';
-import { encodeModule, getLocal, returnCallIndirect } from './wasm.js';
+import { encodeModule, encodePreamble, getLocal, returnCallIndirect } from './wasm.js';
 
 export type Validate = (bytes: Uint8Array<ArrayBuffer>) => boolean;
 
@@ -9,8 +9,7 @@ export function canTranslate(validate: Validate = (bytes) => WebAssembly.validat
   const code = [parameters, getLocal(0), returnCallIndirect(REGION_TYPE)];
   return validate(
     encodeModule({
-      types: [regionType],
-      imports: [],
+      preamble: encodePreamble([regionType], []),
       functions: [{ type: REGION_TYPE, i32Locals: 0, i64Locals: 0, code }],
     }),
   );

@@ -18,6 +18,7 @@ import {
   branchIf,
   call,
   type Code,
+  flat,
   getLocal,
   i32Const,
   i64Const,
@@ -79,9 +80,9 @@ interface Loop {
 }
 
 /** The code for the head of a loop with these instructions, with marks, or undefined where it is no fill or copy. */
-export function idiomFor(body: readonly Compiled[], counts: boolean): Code | undefined {
+export function idiomFor(body: readonly Compiled[], counts: boolean): readonly number[] | undefined {
   const loop = recognize(body);
-  return loop && encode(loop, counts);
+  return loop && flat(encode(loop, counts));
 }
 
 function recognize(body: readonly Compiled[]): Loop | undefined {

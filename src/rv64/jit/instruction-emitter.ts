@@ -21,9 +21,9 @@ import { importIndex, Step } from './support.js';
 import { asI32, asI64, codeOf, operations } from './values.js';
 import {
   access,
-  append,
   call,
   type Code,
+  flat,
   getLocal,
   i32Const,
   i64Const,
@@ -125,8 +125,7 @@ export class InstructionEmitter implements Emitter, ProbeEmitter {
     this.row = row;
     emit(this);
     const { flow, used, written, touchesMemory } = this;
-    const code: number[] = [];
-    append(code, this.code);
+    const code = flat(this.code);
     return { bytes: lengthOf(word), code, flow, used, written, touchesMemory };
   }
 

@@ -16,7 +16,7 @@ import { type Measured, Meter } from './meter.js';
 import { type Callee, findRegion, type Region } from './region.js';
 import { buildSupport, Step, type Support } from './support.js';
 import { Templates } from './templates.js';
-import { encodeRegions } from './translate.js';
+import { RegionEncoder } from './translate.js';
 import { type Translation, Translations } from './translations.js';
 
 export interface JitOptions {
@@ -89,6 +89,7 @@ export class Jit implements Translator {
   private plainLeft: number;
   private readonly meter: Meter | undefined;
   private readonly templates: Templates;
+  private readonly encoder: RegionEncoder;
   private instructions = 0;
   private byRow = 0;
   private translated = 0;
@@ -103,6 +104,7 @@ export class Jit implements Translator {
     this.plainLeft = plainFirst;
     this.entryMaps = new EntryMaps(state);
     this.meter = now && new Meter(state.view, this.entryMaps.tables, now);
+    this.encoder = new RegionEncoder(this.entryMaps.tables);
     this.templates = new Templates(now !== undefined);
     this.translations = new Translations(state, budgetBytes, () => this.entryMaps.releaseAll());
     this.support = buildSupport(state.memory, this.translations.functions, this.entryMaps.tables, {
@@ -233,7 +235,7 @@ export class Jit implements Translator {
   private translate(found: readonly Found[]): void {
     const regions = found.map(({ region }) => region);
     const slots = found.map(({ index }) => index);
-    const bytes = encodeRegions(regions, slots, this.entryMaps.tables);
+    const bytes = this.encoder.module(regions, slots);
     const { memory } = this.state;
     const { functions: table } = this.translations;
     const { step, mulh, mulhsu, mulhu, refill, fill } = this.support;

@@ -19,6 +19,7 @@ import {
   block,
   branchIf,
   type Code,
+  flat,
   type FunctionType,
   getLocal,
   I32_TYPE,
@@ -157,7 +158,7 @@ export const count = (local: number, amount: Code): Code => [
 ];
 
 /** Stores pc and calls the function that `next` says, never to return here. Function 0 returns to the hart's loop. */
-export const goOn: Code = [
+export const goOn: Code = flat([
   getLocal(Local.hart),
   getLocal(Local.target),
   access(Memory.i64Store, Offset.pc),
@@ -167,4 +168,4 @@ export const goOn: Code = [
   getLocal(Local.map),
   getLocal(Local.next),
   returnCallIndirect(REGION_TYPE),
-];
+]);

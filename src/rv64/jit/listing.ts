@@ -2,7 +2,7 @@
  * The code of a translated function as WebAssembly text (core specification, chapter "Text Format"), operands folded
  * into their operations. The alignment of accesses, which is never claimed, is left out.
  */
-import { type Bytes, Memory, Op } from './wasm.js';
+import { Memory, Op } from './wasm.js';
 
 /** What the code's numbers are called. */
 export interface Names {
@@ -61,7 +61,7 @@ const ACCESSES: ReadonlyMap<number, Operation> = new Map(
 );
 
 /** Lines of text for the code of a function; `parameters` is how many the functions take that it goes on to. */
-export function listing(code: Bytes, names: Names, parameters: number): string[] {
+export function listing(code: ArrayLike<number>, names: Names, parameters: number): string[] {
   const reader = new Lister(code, names, parameters);
   reader.readAll();
   return reader.lines;
@@ -76,7 +76,7 @@ class Lister {
   private stack: Expression[] = [];
 
   constructor(
-    private readonly code: Bytes,
+    private readonly code: ArrayLike<number>,
     private readonly names: Names,
     private readonly parameters: number,
   ) {}

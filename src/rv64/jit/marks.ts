@@ -3,9 +3,9 @@
  * are numbers that are no bytes.
  */
 import { AT_OFFSET_SHIFT, Local } from './layout.js';
-import { append, type Code, getLocal, i64Const, Op, signed, unsigned } from './wasm.js';
+import { type Bytes, type Code, getLocal, i64Const, Op, type Output } from './wasm.js';
 
-/** The first four are depths of labels; see `inside`. */
+/** The first four are depths of labels, which stand for miss, bail, jump and out from the innermost outwards; see `inside`. */
 export const Mark = {
   /** Leave before the instruction in `at`, with nothing of it done. */
   bail: 0x100,
@@ -20,6 +20,8 @@ export const Mark = {
   at: 0x104,
   /** The operand of i32.const: the fuel to give back. */
   unused: 0x105,
+  /** The same: what `at` is for the beginning of this block. */
+  start: 0x109,
   /** Here all registers that the region writes are to be stored in the hart's block. */
   save: 0x106,
   /** The operand of i64.const: distance of this instruction, and of the next one, from the beginning of the page. */
@@ -37,58 +39,69 @@ export const inside = (blocks: number, label: number): number => label | (blocks
 /** The registers in a region. */
 export interface Registers {
   /** Stores those that the region writes. */
-  readonly saveRegisters: Code;
+  readonly saveRegisters: Bytes;
   /** The local of each one that the region uses. */
   readonly locals: readonly number[];
 }
 
 /** What marks stand for at a place in a region. */
 export interface Place extends Registers {
-  /** Depths of the labels. */
-  readonly bail: number;
-  readonly miss: number;
-  readonly jump: number;
-  readonly out: number;
+  /** How many labels there are between the place and those that marks are about. */
+  depth: number;
   /** Distance of the instruction from the beginning of the page. */
-  readonly offset: number;
-  readonly bytes: number;
+  offset: number;
+  bytes: number;
   /** Fuel that was taken for it and for what follows it in its block. */
-  readonly unused: number;
+  unused: number;
 }
 
-/** Appends code to `output` with its marks filled in. */
-export function place(output: number[], code: Code, at: Place): void {
+/** So many bytes at most stand for a mark, but for `save`. */
+const MOST_BYTES = 5;
+
+/** Writes code in one piece with its marks filled in. */
+export function place(output: Output, code: readonly number[], at: Place): void {
+  output.reserve(MOST_BYTES * code.length);
+  // All translated code comes through here: the fewer calls, the better.
+  let { bytes, length } = output;
   for (let i = 0; i < code.length; i++) {
     const item = code[i];
-    if (typeof item !== 'number') place(output, item, at);
-    else if (item < Mark.bail) output.push(item);
+    if (item < Mark.bail) bytes[length++] = item;
     // There are so few locals that each number is one byte.
-    else if (item >= Mark.register && item <= LAST_REGISTER) output.push(at.locals[item - Mark.register]);
-    else append(output, meaning(item, at));
+    else if (item >= Mark.register && item <= LAST_REGISTER)
+      bytes[length++] = at.locals[item - Mark.register];
+    else {
+      output.length = length;
+      writeMeaning(output, item, at);
+      output.reserve(MOST_BYTES * (code.length - i));
+      ({ bytes, length } = output);
+    }
   }
+  output.length = length;
 }
 
-function meaning(mark: number, at: Place): Code {
+function writeMeaning(output: Output, mark: number, at: Place): void {
   const nesting = mark >>> NESTING_SHIFT;
   switch (mark & (2 ** NESTING_SHIFT - 1)) {
-    case Mark.bail:
-      return unsigned(at.bail + nesting);
     case Mark.miss:
-      return unsigned(at.miss + nesting);
+      return output.unsigned(at.depth + nesting);
+    case Mark.bail:
+      return output.unsigned(at.depth + nesting + 1);
     case Mark.jump:
-      return unsigned(at.jump + nesting);
+      return output.unsigned(at.depth + nesting + 2);
     case Mark.out:
-      return unsigned(at.out + nesting);
+      return output.unsigned(at.depth + nesting + 3);
     case Mark.at:
-      return signed(packAt(at.offset, at.unused));
+      return output.signed(packAt(at.offset, at.unused));
+    case Mark.start:
+      return output.signed(packAt(at.offset, 0));
     case Mark.unused:
-      return signed(at.unused);
+      return output.signed(at.unused);
     case Mark.offset:
-      return signed(at.offset);
+      return output.signed(at.offset);
     case Mark.next:
-      return signed(at.offset + at.bytes);
+      return output.signed(at.offset + at.bytes);
     default:
-      return at.saveRegisters;
+      return output.write(at.saveRegisters);
   }
 }
 

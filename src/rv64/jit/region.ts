@@ -9,7 +9,6 @@ import type { Row } from '../row.js';
 import { Finder } from './finder.js';
 import type { Flow, Template } from './instruction-emitter.js';
 import { Templates } from './templates.js';
-import type { Code } from './wasm.js';
 
 const PAGE_BYTES = 4096;
 
@@ -28,8 +27,8 @@ export interface Block {
   /** For the entry of a function of another page: what has to be found there, or the region is left for it. See Callee. */
   readonly guard: number | undefined;
   readonly instructions: readonly Instruction[];
-  /** For the head of a loop that fills or copies: what does many rounds at a time, with marks. */
-  readonly idiom: Code | undefined;
+  /** For the head of a loop that fills or copies: what does many rounds at a time, in one piece with marks. */
+  readonly idiom: readonly number[] | undefined;
   /** How the last instruction goes on; undefined where it is followed by another block. */
   readonly flow: Flow | undefined;
   /**

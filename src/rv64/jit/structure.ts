@@ -6,27 +6,26 @@
  */
 import { guard } from './guard.js';
 import { Local, NO_MISS, type Tables } from './layout.js';
-import { packAt, place, type Registers } from './marks.js';
-import type { Block, Target } from './region.js';
-import { addressAt } from './values.js';
 import {
-  append,
-  branchIf,
-  branchTo,
-  type Code,
-  getLocal,
-  i32Const,
-  NO_RESULT,
-  Op,
-  setLocal,
-} from './wasm.js';
+  addressMark,
+  branchIfMark,
+  branchToMark,
+  constMark,
+  Mark,
+  type Place,
+  place,
+  type Registers,
+} from './marks.js';
+import type { Block, Target } from './region.js';
+import { branchTo, flat, getLocal, i32Const, NO_RESULT, Op, type Output, setLocal } from './wasm.js';
 
 /**
- * Appends the code of a region's blocks to `output`. It is to stand in four blocks, whose ends are the labels miss (the innermost),
- * bail, jump and out; every path branches to one of them. `note` is told what the code from a position on is for: an instruction, by its distance from the page, or something in words.
+ * Writes the code of a region's blocks. It is to stand in four blocks, whose ends are the labels miss (the innermost), bail,
+ * jump and out; every path branches to one of them. `note` is told what the code from a position on is for: an instruction,
+ * by its distance from the page, or something in words.
  */
 export function structure(
-  output: number[],
+  output: Output,
   blocks: readonly Block[],
   registers: Registers,
   tables: Tables,
@@ -34,6 +33,22 @@ export function structure(
 ): void {
   new Writer(output, blocks, new Flow(blocks), registers, tables, note).tree(0);
 }
+
+/** A block is executed as a whole or, where the fuel does not suffice, not at all. */
+const takeFuel = flat([
+  [constMark(Mark.start), setLocal(Local.at), i32Const(NO_MISS), setLocal(Local.miss)],
+  [getLocal(Local.fuel), constMark(Mark.unused), Op.i32.ltS, branchIfMark(Mark.bail)],
+  [getLocal(Local.fuel), constMark(Mark.unused), Op.i32.sub, setLocal(Local.fuel)],
+]);
+
+/** Goes on at a place outside of the region. */
+const goOut = flat([addressMark(Mark.offset), setLocal(Local.target), branchToMark(Mark.jump)]);
+
+/** Whether `target` is a place. */
+const isTarget = flat([getLocal(Local.target), addressMark(Mark.offset), Op.i64.eq]);
+
+/** Goes on wherever `target` is. */
+const goToTarget = flat([branchToMark(Mark.jump)]);
 
 export type Note = (at: number, what: number | string) => void;
 
@@ -135,101 +150,103 @@ interface Label {
 
 class Writer {
   private readonly labels: (Label | undefined)[] = [];
+  private readonly at: Place;
 
   constructor(
-    private readonly code: number[],
+    private readonly output: Output,
     private readonly blocks: readonly Block[],
     private readonly flow: Flow,
-    private readonly registers: Registers,
+    registers: Registers,
     private readonly tables: Tables,
     private readonly note: Note,
-  ) {}
+  ) {
+    this.at = { ...registers, depth: 0, offset: 0, bytes: 0, unused: 0 };
+  }
 
   /** Writes the block at a position and all that it dominates. */
   tree(position: number): void {
     const { flow } = this;
-    if (!flow.isLoop[position]) return this.within(position, flow.merges[position]);
-    this.code.push(Op.loop, NO_RESULT);
-    this.labels.push({ position });
-    this.within(position, flow.merges[position]);
-    this.labels.pop();
-    this.code.push(Op.end);
+    if (!flow.isLoop[position]) return this.within(position, flow.merges[position], 0);
+    this.begin(Op.loop, { position });
+    this.within(position, flow.merges[position], 0);
+    this.end();
   }
 
-  /** Writes a block inside the blocks whose ends lead to `merges`, each followed by what it leads to. */
-  private within(position: number, merges: readonly number[]): void {
-    const [last, ...others] = merges;
-    if (last === undefined) return this.body(position);
-    this.code.push(Op.block, NO_RESULT);
-    this.labels.push({ position: last });
-    this.within(position, others);
+  /**
+   * Writes a block inside the blocks whose ends lead to `merges`, from number `next` on, each followed by what it leads to.
+   */
+  private within(position: number, merges: readonly number[], next: number): void {
+    if (next === merges.length) return this.body(position);
+    const merge = merges[next];
+    this.begin(Op.block, { position: merge });
+    this.within(position, merges, next + 1);
+    this.end();
+    this.tree(merge);
+  }
+
+  private begin(op: number, label: Label | undefined): void {
+    this.output.byte(op);
+    this.output.byte(NO_RESULT);
+    this.labels.push(label);
+  }
+
+  private end(): void {
     this.labels.pop();
-    this.code.push(Op.end);
-    this.tree(last);
+    this.output.byte(Op.end);
   }
 
   private body(position: number): void {
+    const { output } = this;
     const block = this.blocks[this.flow.order[position]];
     const { instructions } = block;
     const count = instructions.length;
     if (block.guard !== undefined) {
-      this.note(this.code.length, 'a copy, where it is one');
-      this.push(guard(this.tables, block.offset, block.guard, branchIf(this.depths().jump)));
+      this.note(output.length, 'a copy, where it is one');
+      const leave = flat(guard(this.tables, block.offset, block.guard, branchIfMark(Mark.jump)));
+      this.place(leave, block.offset, 0, 0);
     }
     if (block.idiom) {
-      this.note(this.code.length, 'many rounds at a time');
+      this.note(output.length, 'many rounds at a time');
       this.place(block.idiom, block.offset, 0, 0);
     }
-    this.note(this.code.length, `fuel for ${count}`);
-    this.takeFuel(block.offset, count);
-    instructions.forEach((instruction, index) => {
-      const { offset, template } = instruction;
-      this.note(this.code.length, offset);
+    this.note(output.length, `fuel for ${count}`);
+    this.place(takeFuel, block.offset, 0, count);
+    for (let index = 0; index < count; index++) {
+      const { offset, template } = instructions[index];
+      this.note(output.length, offset);
       this.place(template.code, offset, template.bytes, count - index);
-    });
+    }
     this.goOn(position, block);
   }
 
   /** Writes how a block ends. */
   private goOn(position: number, { flow, targets }: Block): void {
     if (flow?.kind === 'branch') {
-      this.choose([], position, targets[0]);
+      this.choose(position, targets[0]);
       this.goTo(position, targets[1]);
     } else if (flow?.kind === 'indirect') {
       for (const target of targets) {
-        const isThere = [getLocal(Local.target), addressAt(this.placeOf(target)), Op.i64.eq];
-        this.choose(isThere, position, target);
+        this.place(isTarget, this.placeOf(target), 0, 0);
+        this.choose(position, target);
       }
-      this.push(branchTo(this.depths().jump));
+      this.place(goToTarget, 0, 0, 0);
     } else if (flow?.kind !== 'leave') this.goTo(position, targets[0]);
   }
 
-  /** Goes on at a target if the condition, or what is on the stack already, is not 0. */
-  private choose(condition: Code, from: number, target: Target): void {
-    this.push(condition, [Op.if, NO_RESULT]);
-    this.labels.push(undefined);
+  /** Goes on at a target if the condition that is on the stack is not 0. */
+  private choose(from: number, target: Target): void {
+    this.begin(Op.if, undefined);
     this.goTo(from, target);
-    this.labels.pop();
-    this.code.push(Op.end);
-  }
-
-  /** A block is executed as a whole or, where the fuel does not suffice, not at all. */
-  private takeFuel(offset: number, count: number): void {
-    const fuel = getLocal(Local.fuel);
-    this.push(
-      [i32Const(packAt(offset, 0)), setLocal(Local.at), i32Const(NO_MISS), setLocal(Local.miss)],
-      [fuel, i32Const(count), Op.i32.ltS, branchIf(this.depths().bail)],
-      [fuel, i32Const(count), Op.i32.sub, setLocal(Local.fuel)],
-    );
+    this.end();
   }
 
   private goTo(from: number, target: Target): void {
     const to = this.flow.positionOf(target);
     if (to === undefined || (to <= from && !this.flow.dominates(to, from))) {
-      this.push(addressAt(this.placeOf(target)), setLocal(Local.target), branchTo(this.depths().jump));
+      this.place(goOut, this.placeOf(target), 0, 0);
     } else if (to <= from || this.flow.isMerge[to]) {
       const label = this.labels.findLastIndex((item) => item?.position === to);
-      this.push(branchTo(this.labels.length - 1 - label));
+      this.output.write(branchTo(this.labels.length - 1 - label));
     } else this.tree(to);
   }
 
@@ -238,18 +255,13 @@ class Writer {
     return 'block' in target ? this.blocks[target.block].offset : target.outside;
   }
 
-  /** Depths of the labels around the region's blocks. */
-  private depths() {
-    const inner = this.labels.length;
-    return { miss: inner, bail: inner + 1, jump: inner + 2, out: inner + 3 };
-  }
-
   /** Writes what has marks, of an instruction or for it. `unused` is the fuel to give back if it is not executed. */
-  private place(code: Code, offset: number, bytes: number, unused: number): void {
-    place(this.code, code, { ...this.depths(), ...this.registers, offset, bytes, unused });
-  }
-
-  private push(...pieces: readonly Code[]): void {
-    append(this.code, pieces);
+  private place(code: readonly number[], offset: number, bytes: number, unused: number): void {
+    const { at } = this;
+    at.depth = this.labels.length;
+    at.offset = offset;
+    at.bytes = bytes;
+    at.unused = unused;
+    place(this.output, code, at);
   }
 }

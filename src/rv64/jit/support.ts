@@ -16,6 +16,7 @@ import {
   call,
   type Code,
   encodeModule,
+  encodePreamble,
   type FunctionBody,
   type FunctionType,
   getLocal,
@@ -195,12 +196,11 @@ export function buildSupport(
 ): Support {
   const product = (code: Code): FunctionBody => ({ type: PRODUCT_TYPE, i32Locals: 0, i64Locals: 2, code });
   const bytes = encodeModule({
-    types,
-    imports: [
+    preamble: encodePreamble(types, [
       { name: 'interpret', type: INTERPRET_TYPE },
       { name: 'refill', type: REFILL_TYPE },
       { name: 'fill', type: FILL_TYPE },
-    ],
+    ]),
     functions: [
       { type: REGION_TYPE, i32Locals: 0, i64Locals: 0, code: leave },
       { type: REGION_TYPE, i32Locals: I32_LOCALS, i64Locals: I64_LOCALS, code: resume(tables) },

@@ -8,19 +8,19 @@ export type Bytes = readonly number[];
 /** Bytes, and among them pieces of code, each of which may stand in many places. */
 export type Code = readonly (number | Code)[];
 
-/** Appends the bytes of code to `output`. */
-export function append(output: number[], code: Code): void {
-  for (let i = 0; i < code.length; i++) {
-    const item = code[i];
-    if (typeof item === 'number') output.push(item);
-    else append(output, item);
-  }
+/** Code in one piece. */
+export function flat(code: Code): number[] {
+  const numbers: number[] = [];
+  flatten(code, numbers);
+  return numbers;
 }
 
-function bytesOf(code: Code): Bytes {
-  const bytes: number[] = [];
-  append(bytes, code);
-  return bytes;
+function flatten(code: Code, numbers: number[]): void {
+  for (let i = 0; i < code.length; i++) {
+    const item = code[i];
+    if (typeof item === 'number') numbers.push(item);
+    else flatten(item, numbers);
+  }
 }
 
 export const I32_TYPE = 0x7f;
@@ -131,6 +131,60 @@ export function signed(value: number): Bytes {
   return bytes;
 }
 
+/** Takes bytes, one after the other. */
+export class Output {
+  bytes = new Uint8Array(4096);
+  /** How many there are so far. */
+  length = 0;
+
+  /** Makes room for so many more. */
+  reserve(count: number): void {
+    if (this.length + count <= this.bytes.length) return;
+    const larger = new Uint8Array(2 * (this.length + count));
+    larger.set(this.bytes);
+    this.bytes = larger;
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.bytes[this.length++] = value;
+  }
+
+  write(code: Code): void {
+    for (let i = 0; i < code.length; i++) {
+      const item = code[i];
+      if (typeof item === 'number') this.byte(item);
+      else this.write(item);
+    }
+  }
+
+  /** Numbers in LEB128. */
+  unsigned(value: number): void {
+    if (value < 0x80) this.byte(value);
+    else this.write(unsigned(value));
+  }
+
+  signed(value: number): void {
+    this.write(signed(value));
+  }
+
+  /** What `write` writes, and before it how many bytes that is. */
+  measured(write: () => void): void {
+    const start = this.length + LENGTH_BYTES;
+    this.reserve(LENGTH_BYTES);
+    this.length = start;
+    write();
+    const length = this.length - start;
+    for (let i = 1; i <= LENGTH_BYTES; i++) {
+      const isLast = i === LENGTH_BYTES;
+      this.bytes[start - LENGTH_BYTES + i - 1] = ((length >>> (7 * (i - 1))) & 0x7f) | (isLast ? 0 : 0x80);
+    }
+  }
+}
+
+/** Room for a length in LEB128, padded: any that a module of ours has. */
+const LENGTH_BYTES = 4;
+
 function signed64(value: bigint): Bytes {
   const bytes: number[] = [];
   for (; value < -64n || value > 63n; value >>= 7n) bytes.push(Number(value & 0x7fn) | 0x80);
@@ -179,14 +233,12 @@ export interface FunctionBody {
   /** How many locals of each type follow the parameters, in this order. */
   readonly i32Locals: number;
   readonly i64Locals: number;
-  /** Without the final `end`. */
-  readonly code: Code;
+  /** Without the final `end`: itself, or what writes it. */
+  readonly code: Code | ((output: Output) => void);
 }
 
 export interface ModuleParts {
-  readonly types: readonly FunctionType[];
-  /** Functions to import from module `env`, by name and type; they come first in the numbering of functions. */
-  readonly imports: readonly { readonly name: string; readonly type: number }[];
+  readonly preamble: Bytes;
   readonly functions: readonly FunctionBody[];
   /** Names under which functions of the module are exported. */
   readonly exports?: Readonly<Record<string, number>>;
@@ -196,42 +248,68 @@ export interface ModuleParts {
 
 const MAGIC = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
-/** The bytes of a module. It imports `env.memory` and `env.table`. */
-export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
-  const { types, imports, functions, exports = {}, elements = [] } = parts;
-  const bytes: number[] = [...MAGIC];
-  const section = (id: number, items: readonly Code[]): void => {
-    if (items.length === 0) return;
-    append(bytes, [id, vector(bytesOf([unsigned(items.length), items]))]);
-  };
+/**
+ * The beginning of modules: their types, and the functions that they import from module `env`, by name and type, which come
+ * first in the numbering of functions. They also import `env.memory` and `env.table`.
+ */
+export function encodePreamble(
+  types: readonly FunctionType[],
+  imports: readonly { readonly name: string; readonly type: number }[],
+): Bytes {
+  const output = new Output();
+  output.write(MAGIC);
   section(
+    output,
     1,
     types.map(({ parameters, results }) => [FUNCTION_TYPE, vector(parameters), vector(results)]),
   );
-  section(2, [
+  section(output, 2, [
     [name('env'), name('memory'), 2, 0, 1],
     [name('env'), name('table'), 1, FUNCREF, 0, 1],
     ...imports.map((item) => [name('env'), name(item.name), 0, unsigned(item.type)]),
   ]);
+  return Array.from(output.bytes.subarray(0, output.length));
+}
+
+/** The bytes of a module, good until the next one is written to `output`. */
+export function encodeModule(parts: ModuleParts, output = new Output()): Uint8Array<ArrayBuffer> {
+  const { preamble, functions, exports = {}, elements = [] } = parts;
+  output.length = 0;
+  output.write(preamble);
   section(
+    output,
     3,
     functions.map(({ type }) => unsigned(type)),
   );
   section(
+    output,
     7,
     Object.entries(exports).map(([key, index]) => [name(key), 0, unsigned(index)]),
   );
   section(
+    output,
     9,
     elements.map((item) => [0, i32Const(item.slot), Op.end, 1, unsigned(item.function)]),
   );
-  section(10, functions.map(encodeFunction));
-  return new Uint8Array(bytes);
+  output.byte(10);
+  output.measured(() => {
+    output.unsigned(functions.length);
+    for (const body of functions) output.measured(() => writeFunction(output, body));
+  });
+  return output.bytes.subarray(0, output.length);
 }
 
-function encodeFunction({ i32Locals, i64Locals, code }: FunctionBody): Code {
-  const locals = [2, unsigned(i32Locals), I32_TYPE, unsigned(i64Locals), I64_TYPE];
-  return vector(bytesOf([locals, code, Op.end]));
+function section(output: Output, id: number, items: readonly Code[]): void {
+  if (items.length === 0) return;
+  output.byte(id);
+  output.measured(() => output.write([unsigned(items.length), items]));
+}
+
+function writeFunction(output: Output, { i32Locals, i64Locals, code }: FunctionBody): void {
+  output.write([2, unsigned(i32Locals), I32_TYPE, unsigned(i64Locals), I64_TYPE]);
+  if (typeof code === 'function') code(output);
+  else output.write(code);
+  output.byte(Op.end);
 }
 
 const vector = (bytes: Bytes): Code => [unsigned(bytes.length), bytes];

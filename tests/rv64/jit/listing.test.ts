@@ -4,8 +4,8 @@ import { readElf } from '../../../src/machine/elf.js';
 import { regionText, TABLES } from '../../../src/rv64/jit/region-text.js';
 import { findRegion } from '../../../src/rv64/jit/region.js';
 import { REGION_IMPORTS, REGION_TYPES } from '../../../src/rv64/jit/support.js';
-import { encodeRegion } from '../../../src/rv64/jit/translate.js';
-import { I32_TYPE } from '../../../src/rv64/jit/wasm.js';
+import { RegionEncoder } from '../../../src/rv64/jit/translate.js';
+import { I32_TYPE, Output } from '../../../src/rv64/jit/wasm.js';
 import { assemble } from '../../support/assembler.js';
 import { kernelElf } from '../../support/images.js';
 
@@ -36,7 +36,9 @@ function assembled(code: readonly string[]): Buffer {
 function expectListing(page: DataView, address: bigint, followsCalls: boolean): void {
   const surroundings = { probeAt: () => undefined, isHot: () => followsCalls };
   const region = findRegion(page, Number(address & 0xfffn), surroundings)!;
-  const { code } = encodeRegion(region, TABLES);
+  const output = new Output();
+  new RegionEncoder(TABLES).function(region).code(output);
+  const code = output.bytes.subarray(0, output.length);
   const text = regionText(page, address, String, followsCalls)!;
   expect(assembled(text.code).includes(Buffer.from(code))).toBe(true);
   expect(text.bytes).toBe(code.length);

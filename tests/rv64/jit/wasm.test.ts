@@ -3,8 +3,10 @@ import {
   access,
   block,
   branchIf,
-  type Code,
+  type FunctionBody,
   encodeModule,
+  encodePreamble,
+  flat,
   getLocal,
   I32_TYPE,
   I64_TYPE,
@@ -21,10 +23,9 @@ import {
 type Compute = (a: bigint, b: bigint) => bigint;
 
 /** A function of two 64-bit numbers, built, validated and instantiated. */
-function build(code: Code, { i32Locals = 0, i64Locals = 0 } = {}) {
+function build(code: FunctionBody['code'], { i32Locals = 0, i64Locals = 0 } = {}) {
   const bytes = encodeModule({
-    types: [{ parameters: [I64_TYPE, I64_TYPE], results: [I64_TYPE] }],
-    imports: [],
+    preamble: encodePreamble([{ parameters: [I64_TYPE, I64_TYPE], results: [I64_TYPE] }], []),
     functions: [{ type: 0, i32Locals, i64Locals, code }],
     exports: { compute: 0 },
     elements: [{ slot: 0, function: 0 }],
@@ -56,6 +57,16 @@ describe('the WebAssembly builder', () => {
   it('writes a piece of code wherever it stands', () => {
     const square = [[getLocal(0), [getLocal(0)]], Op.i64.mul];
     expect(build([square, [[square]], Op.i64.add]).compute(3n, 0n)).toBe(18n);
+  });
+
+  it('writes what writes itself, however long it is', () => {
+    const sum = flat([getLocal(0), i64Const(1), Op.i64.add, setLocal(0)]);
+    const rounds = 20_000;
+    const { compute } = build((output) => {
+      for (let round = 0; round < rounds; round++) output.write(sum);
+      output.write(getLocal(0));
+    });
+    expect(compute(5n, 0n)).toBe(5n + BigInt(rounds));
   });
 
   it('gives functions locals of both types after their parameters', () => {
@@ -93,8 +104,7 @@ describe('the WebAssembly builder', () => {
 
   it('types parameters as it is told', () => {
     const bytes = encodeModule({
-      types: [{ parameters: [I32_TYPE], results: [I32_TYPE] }],
-      imports: [],
+      preamble: encodePreamble([{ parameters: [I32_TYPE], results: [I32_TYPE] }], []),
       functions: [{ type: 0, i32Locals: 0, i64Locals: 0, code: getLocal(0) }],
     });
     expect(WebAssembly.validate(bytes)).toBe(true);
