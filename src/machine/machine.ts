@@ -14,7 +14,6 @@ import { explainEndlessTrap } from './explain.js';
 import type { InputEntry } from './input-log.js';
 import { DEFAULT_RAM_BYTES, RAM_BASE } from './memory-map.js';
 import type { MachineOptions } from './parts.js';
-import { Random } from './random.js';
 import {
   hashParts,
   hashSnapshot,
@@ -26,6 +25,7 @@ import {
 } from './snapshot.js';
 import { type MachineStatistics, statisticsOf } from './statistics.js';
 import { watchToHost } from './tohost.js';
+import { type Round, Turns } from './turns.js';
 import { findVirtioVersion } from './virtio-version.js';
 import { Watching } from './watching.js';
 import { buildDevices } from './wiring.js';
@@ -45,16 +45,6 @@ export type Stop =
   /** The guest can never get on; the message says what it did. */
   | { readonly kind: 'stuck'; readonly message: string };
 
-/** One slice for every hart, in turn. */
-export interface Round {
-  /** The cycle at which each slice ends. */
-  readonly until: number;
-  /** The hart whose slice is the first. */
-  readonly first: number;
-  /** Slices that are over. */
-  turn: number;
-}
-
 /** How many steps (see Hart.steps) a hart may have made at most in a turn of a round; `run` pauses when it has. */
 export type StepLimit = (hart: Hart, turn: number) => number;
 
@@ -70,11 +60,6 @@ export interface Moment {
   readonly steps: number;
 }
 
-/** A hart runs so many cycles before the next one's turn, and up to as many again. */
-const SLICE_CYCLES = 2500;
-/** The same while it is the only one that does not wait: there is nobody to take turns with. */
-const SLICE_CYCLES_ALONE = 30_000;
-
 /** A whole computer with a kernel in its memory; see `run`. */
 export class Machine extends Watching {
   /** Hears of everything that is typed. */
@@ -83,7 +68,7 @@ export class Machine extends Watching {
   onDiskRequest: ((request: DiskRequest, hart: Hart | undefined) => void) | undefined;
   private readonly devices: readonly Device[];
   private readonly uart: Uart16550;
-  private readonly random: Random;
+  private readonly turns: Turns;
   private readonly afterWatchedStore: () => void;
   /** Cycles that all harts have completed. */
   private completed = 0;
@@ -98,7 +83,7 @@ export class Machine extends Watching {
   /** Builds the board and loads the kernel. Throws BadInputError for a kernel or a size that cannot be used. */
   constructor(options: MachineOptions) {
     super(options);
-    this.random = new Random(options.seed ?? 0);
+    this.turns = new Turns(options.seed ?? 0, this.harts);
     const { devices, uart } = buildDevices({
       harts: this.harts,
       clock: this.clock,
@@ -221,19 +206,10 @@ export class Machine extends Watching {
     return next;
   }
 
-  /** Begins a round of slices, in an order and of a length that the seed decides. */
   private beginRound(): Round {
-    const { harts } = this;
-    const cycles = this.sliceCycles();
-    const until = this.completed + cycles + this.random.below(cycles);
-    const round = { until, first: this.random.below(harts.length), turn: 0 };
+    const round = this.turns.next(this.completed);
     this.hartOf(round).beginSlice();
     return round;
-  }
-
-  private sliceCycles(): number {
-    const busy = this.harts.filter((hart) => !hart.isIdle);
-    return busy.length === 1 ? SLICE_CYCLES_ALONE : SLICE_CYCLES;
   }
 
   /** The hart whose turn it is. */
@@ -289,7 +265,7 @@ export class Machine extends Watching {
     return {
       completed: this.completed,
       round: this.round && { ...this.round },
-      random: this.random.save(),
+      turns: this.turns.state(),
       clock: this.clock.state(),
       hartBlocks: this.harts.map((hart) => hart.saveBlock()),
       devices: this.devices.map((device) => device.state()),
@@ -323,7 +299,7 @@ export class Machine extends Watching {
   restoreState(state: MachineState): void {
     this.completed = state.completed;
     this.round = state.round && { ...state.round };
-    this.random.restore(state.random);
+    this.turns.restore(state.turns);
     this.clock.restore(state.clock);
     this.devices.forEach((device, index) => device.restore(state.devices[index]));
     if (state.disk !== undefined) this.options.disk?.restore(state.disk);

@@ -1,5 +1,6 @@
 /** A machine's state as plain data, and a hash of it. */
-import type { Round, Stop } from './machine.js';
+import type { Stop } from './machine.js';
+import type { Round } from './turns.js';
 
 /** Changes whenever the meaning of a snapshot's contents does. */
 export const SNAPSHOT_VERSION = 3;
@@ -9,8 +10,8 @@ export interface MachineState {
   readonly completed: number;
   /** The round that the harts are in the middle of; see Machine. */
   readonly round: Round | undefined;
-  /** State of the scheduler's random numbers. */
-  readonly random: number;
+  /** See Turns. */
+  readonly turns: number;
   readonly clock: unknown;
   readonly hartBlocks: readonly Uint8Array[];
   /** In the order of the board's devices. */
@@ -90,14 +91,14 @@ export function hashParts(
   deviceNames: readonly string[],
   ramBase: number,
 ): Map<string, string> {
-  const { ram, hartBlocks, devices, completed, round, random, clock } = snapshot;
+  const { ram, hartBlocks, devices, completed, round, turns, clock } = snapshot;
   const parts = new Map<string, Hash>();
   const part = (name: string): Hash => {
     const hash = parts.get(name) ?? new Hash();
     parts.set(name, hash);
     return hash;
   };
-  part('time').value({ completed, round, random, clock });
+  part('time').value({ completed, round, turns, clock });
   hartBlocks.forEach((block, index) => part(`hart ${index}`).bytes(block));
   devices.forEach((state, index) => part(deviceNames[index]).value(state));
   ram.pages.forEach((page, index) => {

@@ -3,7 +3,7 @@
  * fetches), HartTime (pc, cycles, timers), Traps, and here the loop that executes instructions.
  */
 import type { Bus, Timebase } from './bus.js';
-import { MSTATUS_SXL, MSTATUS_UXL, Slot } from './csr/bits.js';
+import { lowWordOf, MSTATUS_SXL, MSTATUS_UXL, Slot } from './csr/bits.js';
 import { CodePage } from './code-page.js';
 import { lengthFromBits } from './decode.js';
 import { lengthOf } from './fields.js';
@@ -22,6 +22,7 @@ const FUEL = Offset.fuel >>> 2;
 const MODE = Offset.mode >>> 2;
 const WAITING = Offset.waiting >>> 2;
 const RESERVATION = Offset.reservation >>> 2;
+const SCAUSE = lowWordOf(Slot.scause);
 /** Values of `waiting`. */
 const WAITS = 1;
 const PARKED = 2;
@@ -175,6 +176,11 @@ export class Hart extends Traps {
     if (waiting === SPINS) return this.interruptToTake() < 0;
     if (this.isCalled) return false;
     return waiting === WAITS || this.cycles < this.parkedUntil[0];
+  }
+
+  /** Whether it has taken a trap to supervisor mode since reset. */
+  get hasTrapped(): boolean {
+    return this.words[SCAUSE] !== 0;
   }
 
   /** Finds out whether the hart only waits for another one. To be called between slices, for what others do ends it. */

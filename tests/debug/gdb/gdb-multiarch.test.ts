@@ -73,7 +73,15 @@ describe.skipIf(!isGdbInstalled)('gdb', () => {
 
   it('has a thread for each hart, and switches between them', async () => {
     const output = await debug([
-      ...['break exec', 'continue', 'info threads', 'thread 3', show('three', '$mhartid'), 'thread 2'],
+      ...[
+        'break exec',
+        'continue',
+        'continue',
+        'info threads',
+        'thread 3',
+        show('three', '$mhartid'),
+        'thread 2',
+      ],
       ...[show('two', '$mhartid'), 'thread apply all printf "pc of %d\\n", $_thread'],
     ]);
     expect(output).toMatch(/3 +Thread 3 "hart 2" \(hart 2: pc 0x[0-9a-f]+ \(scheduler/);
