@@ -39,8 +39,11 @@ await build({
   outfile: BUNDLE,
   // Packages that a boot has no use for.
   external: ['@vscode/debugadapter', 'junit-report-builder', 'node-sarif-builder', 'zod'],
-  // Of Node's own: commander wants it for subcommands that are programs.
-  alias: { 'node:child_process': join(ROOT, 'scripts/child-process.cjs') },
+  // Of Node's own, for what packages can do besides: commander for subcommands that are programs, elfy for sections.
+  alias: {
+    'node:child_process': join(ROOT, 'scripts/child-process.cjs'),
+    assert: join(ROOT, 'scripts/assert.cjs'),
+  },
   // Imports that wait until they are needed do so in the bundle, too.
   supported: { 'dynamic-import': false },
 });

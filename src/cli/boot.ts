@@ -1,4 +1,5 @@
 /** `rvemu boot`: puts a machine together from files and options, and runs a session with it. */
+import { isatty } from 'node:tty';
 import { MemoryStore } from '../devices/block-store.js';
 import type { BlockStore } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
@@ -16,6 +17,7 @@ import { checkFolder, readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
 import { say, sayOnce } from './messages.js';
 import { OutputBuffer } from './output-buffer.js';
+import { STDIN } from './standard-input.js';
 import { type Ending, Session, type SessionOptions } from './session.js';
 import { programAt, programsBeside } from './user-programs.js';
 
@@ -104,7 +106,7 @@ export async function bootFiles(
   const { standsInForQemu = false } = options;
   const commands = options.run ?? [];
   const scripted = commands.length > 0 || options.expect !== undefined;
-  const interactive = Boolean(process.stdin.isTTY) && !scripted;
+  const interactive = isatty(STDIN) && !scripted;
 
   // Clients may connect from now on, though the machine does not exist yet.
   const debugPort = await openDebugPort(options);
@@ -185,7 +187,7 @@ async function explanations(
   watcher: Spectator | undefined,
 ): Promise<Pick<SessionOptions, 'explainPanic' | 'explainTrap'>> {
   if (!explainPanic || watcher?.showsOutput === false) return {};
-  if (standsInForQemu && !process.stdin.isTTY) return {};
+  if (standsInForQemu && !isatty(STDIN)) return {};
   const { PanicWatch } = await import('./panic-watch.js');
   const named = userSymbols.map(programAt);
   if (named.length > 0) named.forEach((await import('../debug/programs.js')).readProgram);

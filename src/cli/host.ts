@@ -11,6 +11,7 @@ import { EXIT, type Session } from './session.js';
 import { ProgressLine } from './progress-line.js';
 import { listenToSignals, SIGNALS } from './signals.js';
 import { EscapeKeys, keyHelp, RawMode } from './terminal.js';
+import { standardInput } from './standard-input.js';
 import { Wakeup } from './wakeup.js';
 import type { LogFile } from './log-file.js';
 
@@ -57,6 +58,7 @@ export interface HostOptions {
 
 export class Host {
   private readonly wakeup = new Wakeup();
+  private readonly input = standardInput();
   private readonly messagesMeetOutput = outputsShareOnePlace();
   /** Set once somebody other than the session decided that it ends. */
   private exitCode: number | undefined;
@@ -78,7 +80,7 @@ export class Host {
 
   /** Runs the session to its end and returns the process's exit code. */
   async run(): Promise<number> {
-    const rawMode = this.options.hasTerminal ? new RawMode(process.stdin, process) : undefined;
+    const rawMode = this.options.hasTerminal && this.input ? new RawMode(this.input, process) : undefined;
     rawMode?.enter();
     this.listen();
     try {
@@ -103,8 +105,7 @@ export class Host {
         if (ending.message) this.say(ending.message, ending.exitCode === EXIT.done ? 'notice' : 'error');
         return this.exitCode ?? ending.exitCode;
       }
-      if (process.stdin.isPaused() && this.session.pendingInput < MAXIMUM_PENDING_INPUT)
-        process.stdin.resume();
+      if (this.input?.isPaused() && this.session.pendingInput < MAXIMUM_PENDING_INPUT) this.input.resume();
       if (this.lastByte === NEWLINE) this.progress?.show();
       if (idleSeconds > 0) await this.leaveAlone(idleSeconds);
       else await nextTurn();
@@ -159,8 +160,8 @@ export class Host {
   /** Another run may follow in this process, which has a machine of its own: nothing may hold on to this one. */
   private stopListening(): void {
     this.forgets.splice(0).forEach((forget) => forget());
-    for (const stream of [process.stdout, process.stderr, process.stdin]) {
-      if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
+    for (const stream of [process.stdout, process.stderr, this.input]) {
+      if (stream && !stream.listeners('error').includes(ignore)) stream.on('error', ignore);
     }
   }
 
@@ -196,6 +197,7 @@ export class Host {
   }
 
   private listenToInput(): void {
+    const { input } = this;
     const { hasTerminal, standsInForQemu, search } = this.options;
     const keys = new EscapeKeys({
       send: (bytes) => this.type(bytes),
@@ -210,20 +212,20 @@ export class Host {
       this.wakeup.wake();
     };
     // What is typed at the terminal of a scripted run is not for the guest, and a run in the background may not read.
-    if (process.stdin.isTTY && !hasTerminal) return ended();
+    if (!input || (input.isTTY && !hasTerminal)) return ended();
     const hasKeys = hasTerminal || standsInForQemu;
     // An earlier run of this process has heard of the end.
-    if (process.stdin.readableEnded) return ended();
-    this.on(process.stdin, 'data', (bytes: Buffer) => (hasKeys ? keys.take(bytes) : this.type(bytes)));
-    this.on(process.stdin, 'end', ended);
-    this.on(process.stdin, 'error', ended);
+    if (input.readableEnded) return ended();
+    this.on(input, 'data', (bytes: Buffer) => (hasKeys ? keys.take(bytes) : this.type(bytes)));
+    this.on(input, 'end', ended);
+    this.on(input, 'error', ended);
   }
 
   private type(bytes: Uint8Array): void {
     // First the time until now: with something typed, the guest does not wait any more.
     this.passIdle();
     this.session.type(bytes);
-    if (this.session.pendingInput >= MAXIMUM_PENDING_INPUT) process.stdin.pause();
+    if (this.session.pendingInput >= MAXIMUM_PENDING_INPUT) this.input?.pause();
     this.wakeup.wake();
   }
 
