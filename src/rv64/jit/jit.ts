@@ -63,6 +63,9 @@ const BATCH = 8;
  */
 const HOST_BYTES = 60;
 
+/** The same from so many cycles on, if there are fewer regions: a boot is over by then, though to fill 128 MiB takes 400 million. */
+const PLAIN_CYCLES = 500_000_000;
+
 const FUEL = Offset.fuel >>> 2;
 const FETCH_TLB = Offset.fetchTlb >>> 2;
 
@@ -120,6 +123,7 @@ export class Jit implements Translator {
   }
 
   run(hart: number): void {
+    if (this.plainLeft > 0 && this.harts[hart].cycles > PLAIN_CYCLES) this.endPlain();
     const before = this.harts[hart].steps;
     const done = this.meter?.begin('running');
     this.support.enter(hart * HART_BYTES);
@@ -195,8 +199,14 @@ export class Jit implements Translator {
 
   private notePlain(count: number): void {
     if (this.plainLeft <= 0) return;
-    this.plainLeft -= count;
-    if (this.plainLeft <= 0) this.translations.clear();
+    if (this.plainLeft > count) this.plainLeft -= count;
+    else this.endPlain();
+  }
+
+  /** From now on regions are translated with what they call, and those that were not are made anew. */
+  private endPlain(): void {
+    this.plainLeft = 0;
+    this.translations.clear();
   }
 
   private find(request: Request, foundBefore: readonly Found[]): Region | undefined {

@@ -9,6 +9,7 @@ import { State } from '../../../src/rv64/state.js';
 import type { Machine } from '../../../src/machine/machine.js';
 import { assemble } from '../../support/assembler.js';
 import { bootImage, runUntil } from '../../support/images.js';
+import { bootProgram } from '../../support/programs.js';
 
 const PROMPT = '$ ';
 /** Far too small: the kernel and its programs take some fifteen times as much. */
@@ -112,5 +113,15 @@ describe('code that is translated without what it calls first', () => {
     expect(dropped).toBeGreaterThanOrEqual(60);
     expect(dropped).toBeLessThan(100);
     expect(made).toBeGreaterThan(2 * dropped);
+  });
+
+  it('is translated anew in a long run, though there is little of it', () => {
+    const machine = bootProgram('again: addi s0, s0, 1\n jal ra, called\n j again\n called: ret');
+    machine.run(400_000_000);
+    expect(statisticsOf(machine).dropped).toBe(0);
+    const { translated } = statisticsOf(machine);
+    machine.run(200_000_000);
+    expect(statisticsOf(machine).dropped).toBe(translated);
+    expect(statisticsOf(machine).translated).toBeGreaterThan(translated);
   });
 });
