@@ -32,7 +32,8 @@ beforeAll(async () => {
   const packed = await runIn(root, 'npm', ...packing);
   const [{ filename }] = JSON.parse(packed);
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }');
-  await run('npm', 'install', '--silent', '--prefer-offline', join(folder, filename));
+  // Each dependency, too, has to do with the Node that this runs on.
+  await run('npm', 'install', '--silent', '--engine-strict', '--prefer-offline', join(folder, filename));
 }, 180_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
