@@ -17,6 +17,7 @@ import { noSuchRule } from './explain.js';
 import { findGuestFiles } from './guest-files.js';
 import { wasSignalled } from './host.js';
 import { readInputFile, unusableFile } from './input-file.js';
+import { DEFAULT_PROMPT } from './options.js';
 import { say } from './messages.js';
 import { Recorder } from './recorder.js';
 import { EXIT } from './session.js';
@@ -165,6 +166,9 @@ function commandFor(kernel: string | undefined, options: CheckOptions & { seed: 
   );
   if (options.strictTlb) words.push('--strict-tlb');
   if (options.virtio !== 'auto') words.push('--virtio', options.virtio);
+  // Each run of many begins with the disk as it is, and leaves it so.
+  if (options.ephemeral || options.seeds) words.push('--ephemeral');
+  if (options.prompt.source !== DEFAULT_PROMPT) words.push('--prompt', options.prompt.source);
   for (const command of options.run ?? []) words.push('--run', command);
   if (options.expect) words.push('--expect', options.expect.source);
   return words.map(quote).join(' ');
@@ -207,10 +211,17 @@ function asText({ kernel, runs }: CheckReport, places: Places, toFile: boolean):
 }
 
 function summary(kernel: string, runs: readonly CheckedRun[]): string {
-  const findings = runs.flatMap((run): readonly Finding[] => run.findings);
-  const failed = runs.filter((run) => run.findings.length > 0).map((run) => run.seed);
-  const seeds = runs.length > 1 ? `, in ${failed.length} of ${runs.length} seeds` : '';
-  if (findings.length === 0)
-    return `${basename(kernel)}: no findings${runs.length > 1 ? ` in ${runs.length} seeds` : ''}`;
-  return `${basename(kernel)}: ${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}${seeds}`;
+  const count = runs.reduce((sum, run) => sum + run.findings.length, 0);
+  const findings = count === 0 ? 'no findings' : `${count} ${count === 1 ? 'finding' : 'findings'}`;
+  const name = basename(kernel);
+  if (runs.length === 1) return `${name}: ${findings}`;
+  const seedsOf = (some: readonly CheckedRun[]): string => some.map(({ seed }) => seed).join(', ');
+  const failed = runs.filter((run) => run.findings.length > 0);
+  const otherwise = runs.filter((run) => run.findings.length === 0 && run.exitCode !== EXIT.done);
+  const where =
+    count === 0
+      ? ` in ${runs.length} seeds`
+      : `, in ${failed.length} of ${runs.length} seeds: ${seedsOf(failed)}`;
+  const others = otherwise.length === 0 ? '' : `; without a finding, these fail: ${seedsOf(otherwise)}`;
+  return `${name}: ${findings}${where}${others}`;
 }

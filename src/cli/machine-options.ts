@@ -1,6 +1,14 @@
 /** The options that say which machine boots, which several commands share. */
 import { type Command, Option } from 'commander';
-import { codeBudget, hartCount, memorySize, promptExpression, seconds, seedValue } from './options.js';
+import {
+  codeBudget,
+  DEFAULT_PROMPT,
+  hartCount,
+  memorySize,
+  promptExpression,
+  seconds,
+  seedValue,
+} from './options.js';
 
 /** Adds them to a command. */
 export const machineOptions = (command: Command): Command =>
@@ -24,7 +32,7 @@ export const machineOptions = (command: Command): Command =>
         'what the guest prints when it waits for a command, as the end of a line',
       )
         .argParser(promptExpression)
-        .default(/^\$ /, '^\\$ '),
+        .default(new RegExp(DEFAULT_PROMPT), DEFAULT_PROMPT),
     )
     .option('--timeout <seconds>', 'give up after so long; with --run or --expect 3600 unless given', seconds)
     .option('--no-jit', 'interpret everything: slower, and otherwise the same')

@@ -79,6 +79,9 @@ export function regularExpression(text: string): RegExp {
   }
 }
 
+/** What xv6's shell prints, as a regular expression. */
+export const DEFAULT_PROMPT = '^\\$ ';
+
 /** The regular expression of a prompt: one that matches nothing at all would be seen everywhere. */
 export function promptExpression(text: string): RegExp {
   const prompt = regularExpression(text);

@@ -58,7 +58,7 @@ describe('rvemu check', () => {
     expect(output).toContain('hello');
     expect(errors).toMatch(/^rvemu: error\[write-after-free\]: a store of 8 bytes to 0x/);
     expect(errors).toMatch(/\nerror\[write-after-free\]: .*\n {2}--> process_free/);
-    expect(errors).toMatch(/reproduce: rvemu check .* --seed 0 --run 'echo hello'/);
+    expect(errors).toMatch(/reproduce: rvemu check .* --seed 0 --ephemeral --run 'echo hello'/);
     expect(errors).toMatch(/1 finding\n$/);
   });
 
@@ -122,10 +122,20 @@ describe('rvemu check', () => {
     expect(exitCode).toBe(1);
     expect(output).toBe('');
     expect(errors.match(/rvemu: seed [789]: write-after-free\n/g)).toHaveLength(3);
-    expect(errors).toMatch(/3 findings, in 3 of 3 seeds\n$/);
+    expect(errors).toMatch(/3 findings, in 3 of 3 seeds: 7, 8, 9\n$/);
     const clean = await check(kernelWithFault(0), '--seeds', '1..2', '--run', 'echo hello');
     expect(clean.exitCode).toBe(0);
     expect(clean.errors).toMatch(/seed 1: clean\n.*seed 2: clean\n[^]*no findings in 2 seeds\n$/);
+    const unexpected = await check(
+      kernelWithFault(0),
+      '--seeds',
+      '1..2',
+      '--run',
+      'echo',
+      '--expect',
+      'never said',
+    );
+    expect(unexpected.errors).toMatch(/no findings in 2 seeds; without a finding, these fail: 1, 2\n$/);
     expect(await check(WRITES_AFTER_FREE, '--seeds', '1..2')).toMatchObject({
       exitCode: 2,
       errors: expect.stringMatching(/--seeds needs --run or --expect/),
