@@ -23,6 +23,12 @@ const MINIMUM_AGE_CYCLES = 1_000_000;
 
 const SUPERPAGE_BYTES = ENTRIES_PER_TABLE * PAGE_BYTES;
 
+/** A frame, and when it was allocated: by a later allocation it has another owner. */
+interface Taken {
+  readonly frame: number;
+  readonly instruction: number;
+}
+
 export class LostFrames {
   private searched = 0;
   private readonly reported = new Set<number>();
@@ -44,16 +50,17 @@ export class LostFrames {
 
   private noteFork(call: Call, frame: number): void {
     for (let each = call.caller; each !== undefined; each = each.caller) {
-      if (each.role === 'fork' && frame !== 0) (each.note as number[]).push(frame);
+      const allocated = each.role === 'fork' ? this.frames.allocationOf(frame) : undefined;
+      if (allocated) (each.note as Taken[]).push({ frame, instruction: allocated.instruction });
     }
   }
 
   /** A fork that fails leaves no child, so it may keep nothing: not even what a process structure still points to. */
   private afterFork(call: Call, result: number): void {
     if (result < FAILED / 2) return;
-    for (const frame of call.note as number[]) {
+    for (const { frame, instruction } of call.note as Taken[]) {
       const allocated = this.frames.allocationOf(frame);
-      if (allocated === undefined || this.reported.has(frame)) continue;
+      if (allocated?.instruction !== instruction || this.reported.has(frame)) continue;
       this.reported.add(frame);
       const message = `fork failed, and kept frame ${hex(frame)}`;
       this.checks.reporter.reportEvent('frame-lost', allocated, message, { physicalAddress: frame });
