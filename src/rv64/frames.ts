@@ -58,6 +58,9 @@ export class Frames {
   /** Called when the decoded instructions of a page are dropped. */
   onCodeDropped: (page: CodePage) => void = () => {};
 
+  /** Called before a frame changes while something is tried out; see `tryOut`. */
+  private beforeTrial: ((frame: number) => void) | undefined;
+
   /** Called before each store to a frame given to `remember`; it returns whether it is to be called any further. */
   onRememberedStore: (ramOffset: number, bytes: number, touchesCode: boolean) => boolean = () => false;
 
@@ -100,10 +103,11 @@ export class Frames {
   beforeStore(ramOffset: number, bytes: number): void {
     const frame = ramOffset >>> 12;
     this.firstFills.settle(frame);
+    this.beforeTrial?.(frame);
     const flags = this.flags[frame];
     if (flags === 0) return;
     this.touch(frame);
-    if (flags & REMEMBERED) this.announceRemembered(frame, ramOffset, bytes);
+    if (flags & REMEMBERED && !this.beforeTrial) this.announceRemembered(frame, ramOffset, bytes);
     const isGivenUp = this.strays[frame] > MOST_STRAYS;
     if (flags & TABLE && (isGivenUp || this.changesValidPte(ramOffset, bytes))) {
       this.flags[frame] &= ~TABLE;
@@ -112,11 +116,17 @@ export class Frames {
     const { code } = this;
     if (flags & CODE && (isGivenUp || code[frame]!.isDecoded(ramOffset & 0xfff, bytes))) this.dropCode(frame);
     if (isGivenUp) this.strays[frame] = 0;
-    if (flags & WATCHED) this.watchers[frame]!(ramOffset, bytes);
+    if (flags & WATCHED && !this.beforeTrial) this.watchers[frame]!(ramOffset, bytes);
+  }
+
+  /** Notes that stores to a frame are not announced from now on. */
+  beforePlainStores(frame: number): void {
+    this.beforeTrial?.(frame);
   }
 
   /** Notes that a frame is stored to. `beforeStore` does; others are stores of the hardware's own, to A and D. */
   touch(frame: number): void {
+    this.beforeTrial?.(frame);
     if ((this.flags[frame] & UNTOUCHED) === 0) return;
     this.flags[frame] &= ~UNTOUCHED;
     this.stored!.push(frame);
@@ -221,11 +231,43 @@ export class Frames {
   forgetAll(): void {
     this.firstFills.forget();
     for (let frame = 0; frame < this.flags.length; frame++) {
-      if (this.flags[frame] & TABLE) this.tlb.forgetTable(frame);
-      if (this.flags[frame] & CODE) this.dropCode(frame);
+      this.forget(frame);
       this.flags[frame] &= WATCHED | LOADS_WATCHED | UNTOUCHED;
     }
     this.tlb.flush();
+  }
+
+  private forget(frame: number): void {
+    if (this.flags[frame] & TABLE) {
+      this.flags[frame] &= ~TABLE;
+      this.tlb.forgetTable(frame);
+    }
+    if (this.flags[frame] & CODE) this.dropCode(frame);
+  }
+
+  /**
+   * Does `work`, and takes back what it stores in RAM; who watches stores hears of none. `onStore` is told before the first
+   * one to each frame; what it throws ends the work.
+   */
+  tryOut<Result>(work: () => Result, onStore: () => void): Result {
+    const { ram } = this.state;
+    const before = new Map<number, Uint8Array>();
+    this.beforeTrial = (frame) => {
+      if (before.has(frame)) return;
+      before.set(frame, ram.slice(frame * 4096, (frame + 1) * 4096));
+      onStore();
+    };
+    // What it knows to be writable would not be announced.
+    this.tlb.flush();
+    try {
+      return work();
+    } finally {
+      this.beforeTrial = undefined;
+      for (const [frame, bytes] of before) {
+        this.forget(frame);
+        ram.set(bytes, frame * 4096);
+      }
+    }
   }
 
   /** Has every store to the frame announced with `onRememberedStore`. */

@@ -238,6 +238,7 @@ export class Translation {
     const context = this.words[access === 'execute' ? FETCH_TLB : DATA_TLB];
     if (this.strict) this.filled.add(context);
     this.frames.firstFills.settle(frame);
+    if (access === 'write') this.frames.beforePlainStores(frame);
     this.frames.tlb.fill(context, low, high, TAGS[access], RAM_START + frame * PAGE_BYTES, frame);
     if (access === 'execute') this.frames.onFetch?.((high >>> 0) * 2 ** 20 + (low >>> 12), frame);
   }
