@@ -27,6 +27,10 @@ const SCAUSE = lowWordOf(Slot.scause);
 const WAITS = 1;
 const PARKED = 2;
 const SPINS = 3;
+/** It did, and now takes an interrupt. */
+const INTERRUPTED = 4;
+/** So many cycles after an interrupt, and again and again, such a hart is looked at. */
+const LOOK_AGAIN_CYCLES = 1000;
 
 const SP = 2;
 
@@ -171,7 +175,7 @@ export class Hart extends Traps {
   /** True while the hart waits for an interrupt, is parked or spins, and no interrupt that it has enabled is pending. */
   get isIdle(): boolean {
     const waiting = this.words[WAITING];
-    if (waiting === 0) return false;
+    if (waiting === 0 || waiting === INTERRUPTED) return false;
     // A spinning hart does not care for what it cannot take.
     if (waiting === SPINS) return this.interruptToTake() < 0;
     if (this.isCalled) return false;
@@ -243,7 +247,8 @@ export class Hart extends Traps {
           this.idleUntil(Math.min(until, this.wakeUp));
           continue;
         }
-        this.words[WAITING] = 0;
+        this.goOn();
+        if (this.isIdle) continue;
       }
       const interrupt = this.interruptToTake();
       if (interrupt >= 0) {
@@ -257,12 +262,28 @@ export class Hart extends Traps {
         this.observer.instruction(this);
         this.refuel(this.cycles + 1);
       } else {
-        const horizon = Math.min(until, this.nextTimer, this.cycles + steps - this.steps);
+        const horizon = Math.min(until, this.nextTimer, this.nextLook, this.cycles + steps - this.steps);
         this.refuel(horizon);
       }
       this.execute();
     }
     this.settle();
+  }
+
+  /** Ends a wait; one for another hart's store goes on after the interrupt, for within a slice nobody else stores. */
+  private goOn(): void {
+    const { words } = this;
+    if (words[WAITING] !== SPINS && words[WAITING] !== INTERRUPTED) words[WAITING] = 0;
+    else if (words[WAITING] === SPINS || this.cycles >= this.nextLook) {
+      const isBack = words[WAITING] === INTERRUPTED && this.spinLoop.isSpinning();
+      words[WAITING] = isBack ? SPINS : INTERRUPTED;
+      this.parkedUntil[0] = this.cycles + LOOK_AGAIN_CYCLES;
+    }
+  }
+
+  /** The cycle at which a hart that was interrupted is to be looked at. */
+  private get nextLook(): number {
+    return this.words[WAITING] === INTERRUPTED ? this.parkedUntil[0] : Infinity;
   }
 
   /** Executes instructions until the fuel is used up or taken away. */

@@ -71,6 +71,50 @@ describe('a hart that spins until another stores', () => {
     expect(machine.harts[0].x[8]).toBe(10_000n);
   });
 
+  it('stands still again after each interrupt that it takes, watched or not, wherever the run is paused', () => {
+    // Hart 0 works; hart 1 has an interrupt every 100,000 cycles.
+    const source = `
+      bnez a0, waits
+    works:
+      j works
+    waits:
+      la t0, handler
+      csrw mtvec, t0
+      li t1, 10000
+      li t3, 0x2004008
+      sd t1, 0(t3)
+      li t0, 0x80
+      csrw mie, t0
+      csrsi mstatus, 8
+      la t0, flag
+    look:
+      ld t2, 0(t0)
+      beqz t2, look
+    handler:
+      addi s0, s0, 1
+      li t4, 10000
+      add t1, t1, t4
+      sd t1, 0(t3)
+      mret
+    .align 3
+    flag:
+      .dword 0
+    `;
+    const boot = () => bootProgram(source, { harts: 2 });
+    const [plain, watched, paused] = [boot(), boot(), boot()];
+    watched.observe({ instruction: () => {} });
+    for (let steps = 500; steps < 60_000; steps += 500) {
+      paused.run(1e6, 'skip', (hart) => (hart.index === 1 ? steps : Infinity));
+    }
+    while (paused.moment.turn >= 0) paused.run(1);
+    for (const machine of [plain, watched]) machine.run(paused.cycles);
+    const [, waits] = plain.harts;
+    expect(waits.x[8]).toBeGreaterThan(20n);
+    expect(waits.instret).toBeLessThan(5000n * waits.x[8]);
+    expect(watched.hash()).toBe(plain.hash());
+    expect(paused.hash()).toBe(plain.hash());
+  });
+
   it('stands still for a lock, too, which it tries to take by a swap', () => {
     // Hart 0 holds the lock for 50000 rounds.
     const machine = bootProgram(
