@@ -129,6 +129,12 @@ export class MemoryAccess extends QuickTranslation {
     return this.readable(this.addressLow(base, offset), 1);
   }
 
+  /** Offset in the memory of the instruction at `high`:`low`; 0 where fetching all of it takes the full way. */
+  plainFetch(low: number, high: number): number {
+    this.high = high;
+    return (low & PAGE_OFFSET) <= PAGE_BYTES - 4 ? this.executable(low) : 0;
+  }
+
   // ---- atomics ------------------------------------------------------------------------------------------
 
   /**

@@ -7,6 +7,7 @@
  * The loop is tried out on the hart itself, whose registers are put back: all that remains is the answer.
  */
 import { compile, type Compiled } from './decode-and-run.js';
+import { lengthFromBits } from './decode.js';
 import { immI, lengthOf, rd, rs1, rs2 } from './fields.js';
 import type { Hart } from './hart.js';
 import { Offset } from './state.js';
@@ -34,6 +35,7 @@ const MAX_KEPT = 1000;
 const REGISTER_WORDS = 64;
 
 const PC = Offset.pc >>> 2;
+const NEXT = Offset.nextPc >>> 2;
 const PLACE = Offset.spinPlace >>> 2;
 const RULED_OUT = Offset.spinRuledOut >>> 2;
 
@@ -60,28 +62,33 @@ export class SpinLoop {
   }
 
   private tryRound(): boolean {
-    const { hart, before } = this;
-    const start = hart.pc;
-    before.set(hart.words.subarray(0, REGISTER_WORDS));
+    const { before } = this;
+    const { words } = this.hart;
+    const [low, high] = [words[PC], words[PC + 1]];
+    before.set(words.subarray(0, REGISTER_WORDS));
     let comesRound = false;
     for (let steps = 1; steps <= LONGEST_LOOP && !comesRound; steps++) {
       if (!this.step()) break;
-      comesRound = hart.pc === start && this.hasSameRegisters();
+      comesRound = words[PC] === low && words[PC + 1] === high && this.hasSameRegisters();
     }
-    hart.words.set(before);
-    hart.pc = start;
-    hart.nextPc = start;
+    words.set(before);
+    words[PC] = words[NEXT] = low;
+    words[PC + 1] = words[NEXT + 1] = high;
     return comesRound;
   }
 
-  /** Executes one instruction, if it can change nothing but registers. */
+  /** Executes one instruction, if it can change nothing but registers. Happens often: without big integers. */
   private step(): boolean {
     const { hart } = this;
-    const bits = hart.peekInstruction();
-    if (bits === undefined) return false;
-    const { run, word } = this.compile(bits);
+    const { words } = hart;
+    const host = hart.plainFetch(words[PC], words[PC + 1]);
+    if (host === 0) return false;
+    const bits = hart.state.view.getInt32(host, true);
+    const { run, word } = this.compile(lengthFromBits(bits) === 2 ? bits & 0xffff : bits);
     const opcode = (word & 0x7f) | LENGTH_BITS;
-    hart.nextPc = hart.pc + BigInt(lengthOf(word));
+    // It is not the last one in its page, so that the high word stays.
+    words[NEXT] = words[PC] + lengthOf(word);
+    words[NEXT + 1] = words[PC + 1];
     if (opcode === AMO) {
       if (!this.swapInVain(word)) return false;
     } else {
@@ -90,7 +97,8 @@ export class SpinLoop {
       run(hart, word);
     }
     hart.x[0] = 0n;
-    hart.pc = hart.nextPc;
+    words[PC] = words[NEXT];
+    words[PC + 1] = words[NEXT + 1];
     return true;
   }
 
