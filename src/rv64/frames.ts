@@ -246,21 +246,18 @@ export class Frames {
   }
 
   /**
-   * Does `work`, and takes back what it stores in RAM; who watches stores hears of none. `onStore` is told before the first
-   * one to each frame; what it throws ends the work.
+   * Does `work`, which may throw, and takes back what it stores in RAM; who watches stores hears of none.
    */
-  tryOut<Result>(work: () => Result, onStore: () => void): Result {
+  tryOut(work: () => void): void {
     const { ram } = this.state;
     const before = new Map<number, Uint8Array>();
     this.beforeTrial = (frame) => {
-      if (before.has(frame)) return;
-      before.set(frame, ram.slice(frame * 4096, (frame + 1) * 4096));
-      onStore();
+      if (!before.has(frame)) before.set(frame, ram.slice(frame * 4096, (frame + 1) * 4096));
     };
     // What it knows to be writable would not be announced.
     this.tlb.flush();
     try {
-      return work();
+      work();
     } finally {
       this.beforeTrial = undefined;
       for (const [frame, bytes] of before) {

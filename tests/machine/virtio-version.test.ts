@@ -13,7 +13,7 @@ const driver = (version: number, count = 'ld t3, 0(t1)\n addi t3, t3, 1\n sd t3,
   bne t2, t4, dislikes
   lw t5, 8(t0)
   dislikes: j dislikes
-  .align 3
+  .align 8
   counter: .dword 0`;
 
 const disk = () => new MemoryStore(new Uint8Array(1024));
@@ -37,16 +37,13 @@ describe('the version of the disk', () => {
     expect(run(driver(3))).toMatchObject({ version: 2n, next: 0n });
   });
 
-  it('is found without a trace: memory is as if it had been named, and watchers hear of one store', () => {
-    const watched: number[] = [];
-    const found = run(driver(1), {}, watched);
-    expect(found.hash).toBe(run(driver(1), { virtio: 'legacy' }).hash);
-    expect(watched).toHaveLength(1);
-  });
-
-  it('is 2 where finding out takes an atomic, whose outcome other harts decide', () => {
-    const atomic = 'li t3, 1\n amoadd.d t6, t3, (t1)';
-    expect(run(driver(1, atomic))).toMatchObject({ version: 2n });
-    expect(run(driver(2, atomic)).hash).toBe(run(driver(2, atomic), { virtio: 'modern' }).hash);
-  });
+  it.each([undefined, 'li t3, 1\n amoadd.d t6, t3, (t1)'])(
+    'is found without a trace: memory is as if it had been named, and watchers hear of one store',
+    (count) => {
+      const watched: number[] = [];
+      const found = run(driver(1, count), {}, watched);
+      expect(found).toEqual(run(driver(1, count), { virtio: 'legacy' }));
+      expect(watched).toHaveLength(1);
+    },
+  );
 });

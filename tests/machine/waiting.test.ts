@@ -90,13 +90,14 @@ describe('a hart that spins until another stores', () => {
     look:
       ld t2, 0(t0)
       beqz t2, look
+    .align 4
     handler:
       addi s0, s0, 1
       li t4, 10000
       add t1, t1, t4
       sd t1, 0(t3)
       mret
-    .align 3
+    .align 8
     flag:
       .dword 0
     `;
