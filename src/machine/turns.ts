@@ -17,7 +17,7 @@ const SLICE_CYCLES = 2500;
 /** The same while it is the only one that does not wait: there is nobody to take turns with until it wakes another one. */
 const SLICE_CYCLES_ALONE = 30_000;
 /** The same while it will not wake another one: while a kernel sets itself up, and where there is no other. */
-const SLICE_CYCLES_SINGLE = 480_000;
+const SLICE_CYCLES_SINGLE = 2_000_000;
 
 export class Turns {
   private readonly random: Random;

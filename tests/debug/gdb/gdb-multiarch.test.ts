@@ -84,7 +84,7 @@ describe.skipIf(!isGdbInstalled)('gdb', () => {
       ],
       ...[show('two', '$mhartid'), 'thread apply all printf "pc of %d\\n", $_thread'],
     ]);
-    expect(output).toMatch(/3 +Thread 3 "hart 2" \(hart 2: pc 0x[0-9a-f]+ \(scheduler/);
+    expect(output).toMatch(/3 +Thread 3 "hart 2" \(hart 2: pc 0x[0-9a-f]+ \((main|scheduler)\b/);
     expect(values(output)).toEqual({ three: '2', two: '1' });
     expect(output.match(/^pc of \d/gm)).toHaveLength(3);
   });
