@@ -5,6 +5,7 @@ import type { Place, Places } from '../debug/places.js';
 import type { Event, Finding } from '../xv6/finding.js';
 import { RULES, type RuleId } from '../xv6/rules.js';
 import { where, who } from './check-text.js';
+import { EXIT } from './session.js';
 
 /** What a run, or several with different seeds, found. */
 export interface CheckReport {
@@ -24,6 +25,20 @@ export interface CheckedRun {
 }
 
 const RULE_IDS = Object.keys(RULES) as RuleId[];
+
+/** The test case that says whether the run came to its end. */
+const END = 'the run ends as it should';
+const ENDS: Partial<Record<number, string>> = {
+  [EXIT.unexpected]: 'no line of output matched what was expected',
+  [EXIT.panicked]: 'the guest panicked',
+  [EXIT.timeout]: 'the run took too long',
+};
+
+/** How a run failed that has no findings; undefined for one that did not. */
+const failureOf = ({ findings, exitCode }: CheckedRun): string | undefined =>
+  findings.length > 0 || exitCode === EXIT.done
+    ? undefined
+    : (ENDS[exitCode] ?? `the run ended with exit code ${exitCode}`);
 
 const hex = (value: number | bigint | undefined): string | undefined =>
   value === undefined ? undefined : '0x' + value.toString(16);
@@ -70,11 +85,12 @@ function asJson({ kernel, version, runs }: CheckReport, places: Places) {
   };
 }
 
-/** A test suite for each seed, in it a test case for each rule. */
+/** A test suite for each seed, in it a test case for each rule, and one for the run's end. */
 function asJunit({ kernel, runs }: CheckReport, places: Places): string {
   // The package's types say that its default export is a module; Node gives the builder itself.
   const builder = (junit as unknown as typeof junit.default).newBuilder();
-  for (const { seed, findings, reproduce } of runs) {
+  for (const run of runs) {
+    const { seed, findings, reproduce } = run;
     const suite = builder.testSuite().name(`rvemu check ${kernel}, seed ${seed}`);
     for (const rule of RULE_IDS) {
       const test = suite.testCase().className('rvemu.check').name(rule);
@@ -84,6 +100,9 @@ function asJunit({ kernel, runs }: CheckReport, places: Places): string {
       test.failure(broken[0].message, RULES[rule].severity);
       test.stacktrace(`${details}\n\nreproduce: ${reproduce}`);
     }
+    const end = suite.testCase().className('rvemu.check').name(END);
+    const failure = failureOf(run);
+    if (failure) end.failure(failure, 'error').stacktrace(`reproduce: ${reproduce}`);
   }
   return builder.build() + '\n';
 }
@@ -105,6 +124,10 @@ function asSarif({ version, runs }: CheckReport, places: Places): string {
       run.addResult(result);
     }
   }
+  run.run.invocations = runs.map((each) => ({
+    executionSuccessful: failureOf(each) === undefined,
+    exitCode: each.exitCode,
+  }));
   const sarif = new SarifBuilder();
   sarif.addRun(run);
   return sarif.buildSarifJsonString({ indent: true }) + '\n';
@@ -114,14 +137,17 @@ function asSarif({ version, runs }: CheckReport, places: Places): string {
 function asGithub({ runs }: CheckReport, places: Places): string {
   const escape = (text: string): string =>
     text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-  const lines = runs.flatMap(({ findings, reproduce }) =>
-    findings.map((finding) => {
+  const lines = runs.flatMap((run) => {
+    const { findings, reproduce } = run;
+    const failure = failureOf(run);
+    if (failure) return `::error title=rvemu check::${escape(`${failure}\nreproduce: ${reproduce}`)}\n`;
+    return findings.map((finding) => {
       const place = firstWithLine(finding, places);
       const at = place ? `file=${uriOf(place)},line=${place.line},` : '';
       const text = `${inLines(finding, places)}\nreproduce: ${reproduce}`;
       return `::${RULES[finding.rule].severity} ${at}title=${finding.rule}::${escape(text)}\n`;
-    }),
-  );
+    });
+  });
   return lines.join('');
 }
 

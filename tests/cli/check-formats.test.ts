@@ -30,6 +30,8 @@ const report = (...findings: Finding[]): CheckReport => ({
   runs: [{ seed: 7, exitCode: 0, findings, notChecked: ['locks'], reproduce: 'rvemu check --seed 7' }],
 });
 
+const panicked: CheckReport = { ...report(), runs: [{ ...report().runs[0], exitCode: 3 }] };
+
 const read = (path: string | URL): string => readFileSync(path, 'utf8');
 const sarifSchema = createRequire(import.meta.url).resolve(
   '@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json',
@@ -53,6 +55,7 @@ const nowhere: Finding = { ...finding, rule: 'frame-lost', event: { ...finding.e
 const reports = [
   ['no findings', report()],
   ['findings', report(finding, nowhere)],
+  ['a panic', panicked],
   ['several runs', { ...report(), runs: [...report(finding).runs, ...report().runs] }],
 ] as const;
 
@@ -78,9 +81,9 @@ describe('a report', () => {
     expect(JSON.parse(FORMATS.json(report(), places)).runs[0].findings).toEqual([]);
   });
 
-  it('as JUnit XML has a test case for each rule, and a failure for each that is broken', () => {
+  it("as JUnit XML has a test case for each rule and the run's end, and a failure for each that is broken", () => {
     const clean = FORMATS.junit(report(), places);
-    expect(clean.match(/<testcase /g)).toHaveLength(rules.length);
+    expect(clean.match(/<testcase /g)).toHaveLength(rules.length + 1);
     expect(clean).not.toContain('<failure');
     const broken = FORMATS.junit(report(finding), places);
     expect(broken.match(/<failure/g)).toHaveLength(1);
@@ -103,6 +106,26 @@ describe('a report', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/^::error file=kernel\/alloc\.c,line=\d+,title=frame-freed-twice::/);
     expect(lines[0]).toContain('100 %25');
+  });
+});
+
+describe('a run that fails without a finding', () => {
+  it('is a failure in JUnit XML', () => {
+    const xml = FORMATS.junit(panicked, places);
+    expect(xml).toMatch(/name="the run ends as it should">\s*<failure message="the guest panicked"/);
+    expect(xml.match(/<failure/g)).toHaveLength(1);
+  });
+
+  it('is an unsuccessful invocation in SARIF', () => {
+    const invocationsOf = (each: CheckReport) => JSON.parse(FORMATS.sarif(each, places)).runs[0].invocations;
+    expect(invocationsOf(panicked)).toEqual([{ executionSuccessful: false, exitCode: 3 }]);
+    expect(invocationsOf(report(finding))).toEqual([{ executionSuccessful: true, exitCode: 0 }]);
+  });
+
+  it("is an error in GitHub's workflow commands", () => {
+    expect(FORMATS.github(panicked, places)).toBe(
+      '::error title=rvemu check::the guest panicked%0Areproduce: rvemu check --seed 7\n',
+    );
   });
 });
 
