@@ -33,7 +33,8 @@ function listRules(): string {
   return entries.map(([name, { law }]) => `${name.padEnd(width)}${law}\n`).join('');
 }
 
-function wrap(text: string, first = '', rest = ''): string {
+/** Breaks text into lines of a terminal's width, with these words before the first and the others. */
+export function wrap(text: string, first = '', rest = ''): string {
   const lines: string[] = [];
   let line = first;
   for (const word of text.split(' ')) {

@@ -5,7 +5,9 @@ import type { Machine } from '../machine/machine.js';
 import type { Hart } from '../rv64/hart.js';
 import type { ProcessName } from '../xv6/guest.js';
 import { where, who } from './check-text.js';
+import { wrap } from './explain.js';
 import { calls, describeFault, type FaultWitnesses } from './fault-text.js';
+import { meaningOf } from './known-panics.js';
 
 /** What a panic's text is made from besides the machine. */
 export interface Witnesses extends FaultWitnesses {
@@ -35,7 +37,11 @@ export function explainPanic(
       lines.push(
         `  its handler trapped in turn: ${describeTrap(faults[1].cause, faults[1].value)} at ${where(places.at(faults[1].stack[0]))}`,
       );
-  } else if (dead) lines.push('  no trap led to it: the kernel found something wrong by itself');
+  } else if (dead) {
+    lines.push('  no trap led to it: the kernel found something wrong by itself');
+    const meaning = meaningOf(title);
+    if (meaning) lines.push(wrap(meaning, '  what it means: ', '    '));
+  }
   for (const hart of machine.harts) {
     const waiting = hart.isIdle ? ', waiting for an interrupt' : '';
     lines.push(`  ${colour.cyan(event(hart))}${waiting}`);

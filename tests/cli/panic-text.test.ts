@@ -1,6 +1,7 @@
 import { Chalk } from 'chalk';
 import { describe, expect, it } from 'vitest';
 import { TextReport } from '../../src/cli/check-text.js';
+import { meaningOf } from '../../src/cli/known-panics.js';
 import { explainPanic, type Witnesses } from '../../src/cli/panic-text.js';
 import { Backtracer } from '../../src/debug/backtrace.js';
 import { Places } from '../../src/debug/places.js';
@@ -21,7 +22,11 @@ const witnesses: Witnesses = {
 };
 
 /** Boots the project's kernel to its death, `prepare`d to die of something, and explains that. */
-function explain(prepare: (machine: Machine) => void, historyOf = witnesses.historyOf): string {
+function explain(
+  prepare: (machine: Machine) => void,
+  historyOf = witnesses.historyOf,
+  title = 'the title',
+): string {
   const { machine, text } = bootImage();
   const postMortem = new PostMortem(machine, new Backtracer(machine));
   prepare(machine);
@@ -29,7 +34,7 @@ function explain(prepare: (machine: Machine) => void, historyOf = witnesses.hist
     if (machine.run(1e6).kind === 'stuck') break;
   }
   machine.run(1e6);
-  return explainPanic(machine, postMortem, 'the title', { ...witnesses, historyOf });
+  return explainPanic(machine, postMortem, title, { ...witnesses, historyOf });
 }
 
 const withFault =
@@ -64,6 +69,15 @@ describe('a panic is explained', () => {
     const text = explain(withFault(24));
     expect(text).toContain('no trap led to it');
     expect(text).toMatch(/panic\+.*\n.*vm_free/);
+  });
+
+  it('by what the words of a well-known panic mean', () => {
+    const text = explain(withFault(24), undefined, 'panic: uvmunmap: not mapped');
+    expect(text).toMatch(/ {2}what it means: a page is to be unmapped that is not mapped: .*\n {4}\S/);
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(explain(withFault(24))).not.toContain('what it means');
+    expect(meaningOf('panic: kfree')).toContain('not the address of a frame');
+    expect(meaningOf('panic: my_kfree')).toBeUndefined();
   });
 
   it('by the poison in the address and in the registers', () => {

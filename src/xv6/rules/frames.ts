@@ -76,7 +76,7 @@ export const FRAME_RULES = {
       'One of two users of a frame freed it while the other goes on to use it.',
     ],
     advice:
-      'The backtrace is that of the load itself; the history says who freed the frame. Loads of the first 16 bytes are left alone, for they link the free list.',
+      'The backtrace is that of the load itself; the history says who freed the frame. Loads of the first 16 bytes are left alone, for they link the free list; loads through another mapping than the one that the kernel has of all memory may go unseen.',
   },
   'free-list-corrupt': {
     severity: 'error',
