@@ -35,6 +35,8 @@ interface Progress extends ListChange {
   done: boolean;
   frame: number;
   readonly locks: number[];
+  /** Of a call of kalloc, frames that it may have taken already when a call of kfree returned that was given them. */
+  readonly mayHave: number[];
 }
 
 export class FrameRules {
@@ -48,6 +50,8 @@ export class FrameRules {
   private readonly shortened = new WeakMap<readonly number[], readonly number[]>();
   /** By frame, the call of kfree that was given it last, until that returns or kalloc gives the frame out. */
   private readonly beingFreed = new Map<number, Call>();
+  /** Calls of kalloc that have not returned. */
+  private readonly allocating = new Set<Call>();
   private readonly firstFrame: number;
 
   constructor(private readonly checks: Checks) {
@@ -69,7 +73,10 @@ export class FrameRules {
     // By one of the two alone it would be wrong of every frame who has it.
     if (!probes.has('kalloc') || !probes.has('kfree')) return;
     probes.on('kalloc', {
-      enter: (call, hart) => this.begin(call, 0, hart),
+      enter: (call, hart) => {
+        this.begin(call, 0, hart);
+        this.allocating.add(call);
+      },
       leave: (call, hart, result) => this.afterKalloc(call, hart, result),
     });
     probes.on('kfree', {
@@ -125,7 +132,8 @@ export class FrameRules {
     const { locks } = this.checks;
     locks.beginTelling();
     const held = locks.of(hart).map(({ lock }) => lock);
-    call.note = { done: false, frame, locks: held, heldBefore: held.length, lost: [] } satisfies Progress;
+    const heldBefore = held.length;
+    call.note = { done: false, frame, locks: held, heldBefore, lost: [], mayHave: [] } satisfies Progress;
   }
 
   /** The order in which frames come and go is that in which the allocator's lock is held. */
@@ -164,6 +172,7 @@ export class FrameRules {
 
   private afterKalloc(call: Call, hart: Hart, frame: number): void {
     this.checks.locks.endTelling();
+    this.allocating.delete(call);
     const { guest, reporter } = this.checks;
     const progress = call.note as Progress;
     if (frame === 0 || !guest.isRam(frame, PAGE_BYTES)) return;
@@ -180,7 +189,7 @@ export class FrameRules {
       // It has put the frame on a list, and has been interrupted before it returns.
       (freeing.note as Progress).done = true;
       this.beingFreed.delete(frame);
-    } else if (this.isAllocated(frame)) {
+    } else if (this.isAllocated(frame) && !progress.mayHave.includes(frame)) {
       const message = `kalloc returned ${hex(frame)}, which is in use: it was handed out before`;
       reporter.report('frame-handed-out-twice', hart, false, message, evidence());
     }
@@ -238,8 +247,9 @@ export class FrameRules {
     const isOthers = (last !== undefined && last !== call) || this.isFree(progress.frame);
     if (progress.done || isOthers) return;
     const isFilled = guest.isFilled(progress.frame, FREE_FILL);
-    if (isFilled || this.list.mayBeginWith(progress.frame)) this.takeBack(call, hart, false);
-    // Otherwise the frame was not freed: it has more users, and the kernel counts them.
+    if (isFilled || this.list.mayBeginWith(progress.frame)) return this.takeBack(call, hart, false);
+    // Otherwise the frame was not freed, for it has more users, and the kernel counts them; or it has its next one.
+    for (const each of this.allocating) (each.note as Progress).mayHave.push(progress.frame);
   }
 
   /** kfree has put a frame on the free list. */
@@ -256,13 +266,13 @@ export class FrameRules {
       const message = `kfree left ${hex(frame)} as it was, not full of ${hex(FREE_JUNK)}`;
       report('freed-not-filled', message, { physicalAddress: frame, sameAs: call.role });
     }
+    // What maps the frame by now did so while it was in use.
+    this.checks.tables.update();
+    this.states[this.indexOf(frame)] = Frame.Free;
     const wrong = this.list.put(frame, hart);
     if (wrong !== undefined)
       report('free-list-corrupt', wrong, { physicalAddress: frame, history: this.history(frame) });
     this.listLocks.check(call, progress, hart, atEntry);
-    // What maps the frame by now did so while it was in use.
-    this.checks.tables.update();
-    this.states[this.indexOf(frame)] = Frame.Free;
     const stack = reporter.stackOf(hart, atEntry);
     // At the entry of release, kfree is where the frame was freed.
     this.note(this.freed, frame, hart, atEntry ? this.callersOf(stack) : stack);

@@ -68,46 +68,68 @@ function kernel() {
     findings,
     frames,
     kfree,
-    kalloc() {
-      isFilled = false;
-      listeners.get('kalloc')!.leave?.(begin('kalloc'), hart, FRAME);
+    kalloc: {
+      begin: () => begin('kalloc'),
+      /** Takes the frame off the list, and begins to fill it. */
+      take: () => void (isFilled = false),
+      end: (call: Call) => listeners.get('kalloc')!.leave?.(call, hart, FRAME),
     },
   };
 }
 
+function allocate({ begin, take, end }: ReturnType<typeof kernel>['kalloc']): void {
+  const call = begin();
+  take();
+  end(call);
+}
+
 it('a frame may be given out again before the kfree that gave it back has returned', () => {
   const { findings, frames, kalloc, kfree } = kernel();
-  kalloc();
+  allocate(kalloc);
   const first = kfree.begin();
   kfree.give();
-  kalloc();
+  allocate(kalloc);
   const second = kfree.begin();
   kfree.end(first);
   kfree.give();
   // The second has not returned either.
-  kalloc();
+  allocate(kalloc);
   kfree.end(second);
   expect(findings).toEqual([]);
   expect(frames.isAllocated(FRAME)).toBe(true);
 });
 
+it('a frame may be taken before the kfree that gave it back returns, by a kalloc that returns after it', () => {
+  const { findings, kalloc, kfree } = kernel();
+  allocate(kalloc);
+  const freeing = kfree.begin();
+  const allocating = kalloc.begin();
+  kfree.give();
+  kalloc.take();
+  kfree.end(freeing);
+  kalloc.end(allocating);
+  expect(findings).toEqual([]);
+  allocate(kalloc);
+  expect(findings).toEqual(['frame-handed-out-twice']);
+});
+
 it("of two calls that give the same frame back, only the last user's frees it", () => {
   const { findings, frames, kalloc, kfree } = kernel();
-  kalloc();
+  allocate(kalloc);
   const [first, second] = [kfree.begin(), kfree.begin()];
   kfree.end(second);
   expect(frames.isFree(FRAME)).toBe(false);
   kfree.give();
   kfree.end(first);
   expect(frames.isFree(FRAME)).toBe(true);
-  kalloc();
+  allocate(kalloc);
   expect(findings).toEqual([]);
 });
 
 it('a frame that is given out twice, and freed twice, is told of', () => {
   const { findings, frames, kalloc, kfree } = kernel();
-  kalloc();
-  kalloc();
+  allocate(kalloc);
+  allocate(kalloc);
   kfree.give();
   kfree.end(kfree.begin());
   kfree.end(kfree.begin());
