@@ -16,6 +16,7 @@ const UNMAPPING: readonly Role[] = [
   'freewalk',
   'processFree',
   'munmap',
+  'sysMunmap',
   'mmapRelease',
 ];
 

@@ -39,6 +39,9 @@ export const ROLES = {
   kmfree: { names: ['kmfree'], arguments: 1 },
   mmap: { names: ['mmap'], arguments: 6 },
   munmap: { names: ['munmap'], arguments: 2 },
+  // Their arguments are the user's, in the trapframe.
+  sysMmap: { names: ['sys_mmap'], arguments: 0 },
+  sysMunmap: { names: ['sys_munmap'], arguments: 0 },
   mmapCopy: { names: ['mmap_copy'], arguments: 2 },
   mmapRelease: { names: ['mmap_release'], arguments: 1 },
   fileWrite: { names: ['writei', 'inode_write', 'inode_write_all'], arguments: 3 },
