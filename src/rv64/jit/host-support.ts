@@ -1,6 +1,7 @@
 /** Whether the host's WebAssembly can run what is translated: regions go on to each other by tail calls. */
 import { REGION_TYPE, regionType } from './layout.js';
-import { encodeModule, encodePreamble, getLocal, returnCallIndirect } from './wasm.js';
+import { encodeModule, encodePreamble } from './module.js';
+import { getLocal, returnCallIndirect } from './wasm.js';
 
 export type Validate = (bytes: Uint8Array<ArrayBuffer>) => boolean;
 

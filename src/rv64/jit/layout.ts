@@ -14,13 +14,13 @@
  */
 import { TLB_ENTRIES } from '../../sv39/tlb.js';
 import { Offset } from '../state.js';
+import { type FunctionType } from './module.js';
 import {
   access,
   block,
   branchIf,
   type Code,
   flat,
-  type FunctionType,
   getLocal,
   I32_TYPE,
   I64_TYPE,

@@ -3,7 +3,8 @@
  * are numbers that are no bytes.
  */
 import { AT_OFFSET_SHIFT, Local } from './layout.js';
-import { type Bytes, type Code, getLocal, i64Const, Op, type Output } from './wasm.js';
+import { type Output } from './output.js';
+import { type Bytes, type Code, getLocal, i64Const, Op } from './wasm.js';
 
 /** The first four are depths of labels, which stand for miss, bail, jump and out from the innermost outwards; see `inside`. */
 export const Mark = {

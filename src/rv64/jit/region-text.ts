@@ -9,7 +9,8 @@ import { listing } from './listing.js';
 import { findRegion, type Region } from './region.js';
 import { REGION_IMPORTS, REGION_TYPES } from './support.js';
 import { RegionEncoder } from './translate.js';
-import { I32_TYPE, Output } from './wasm.js';
+import { Output } from './output.js';
+import { I32_TYPE } from './wasm.js';
 
 export interface RegionText {
   /** A line for each instruction, in the order of their addresses. */

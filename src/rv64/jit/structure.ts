@@ -17,7 +17,8 @@ import {
   type Registers,
 } from './marks.js';
 import type { Block, Target } from './region.js';
-import { branchTo, flat, getLocal, i32Const, NO_RESULT, Op, type Output, setLocal } from './wasm.js';
+import { type Output } from './output.js';
+import { branchTo, flat, getLocal, i32Const, NO_RESULT, Op, setLocal } from './wasm.js';
 
 /**
  * Writes the code of a region's blocks. It is to stand in four blocks, whose ends are the labels miss (the innermost), bail,

@@ -10,15 +10,12 @@ import {
   regionType,
   type Tables,
 } from './layout.js';
+import { encodeModule, encodePreamble, type FunctionBody, type FunctionType } from './module.js';
 import {
   access,
   branchIf,
   call,
   type Code,
-  encodeModule,
-  encodePreamble,
-  type FunctionBody,
-  type FunctionType,
   getLocal,
   I32_TYPE,
   I64_TYPE,

@@ -14,22 +14,20 @@ import {
 import type { Region } from './region.js';
 import { type Note, structure } from './structure.js';
 import { importIndex, REGION_IMPORTS, REGION_TYPES } from './support.js';
+import { encodeModule, encodePreamble, type FunctionBody } from './module.js';
+import { Output } from './output.js';
 import {
   access,
   beginBlock,
   branchIf,
   call,
   type Code,
-  encodeModule,
-  encodePreamble,
   flat,
-  type FunctionBody,
   getLocal,
   i32Const,
   i64Const,
   Memory,
   Op,
-  Output,
   setLocal,
 } from './wasm.js';
 

@@ -1,6 +1,6 @@
 /**
- * Builds WebAssembly modules: just the parts of the binary format that translated code needs (WebAssembly core
- * specification, chapter "Binary Format").
+ * WebAssembly code: just the instructions that translated code needs (WebAssembly core specification, chapter "Binary
+ * Format"). module.ts makes modules of it.
  */
 
 /** Bytes one after the other. */
@@ -25,8 +25,6 @@ function flatten(code: Code, numbers: number[]): void {
 
 export const I32_TYPE = 0x7f;
 export const I64_TYPE = 0x7e;
-const FUNCTION_TYPE = 0x60;
-const FUNCREF = 0x70;
 /** Type of a block that leaves nothing on the stack. */
 export const NO_RESULT = 0x40;
 
@@ -131,60 +129,6 @@ export function signed(value: number): Bytes {
   return bytes;
 }
 
-/** Takes bytes, one after the other. */
-export class Output {
-  bytes = new Uint8Array(4096);
-  /** How many there are so far. */
-  length = 0;
-
-  /** Makes room for so many more. */
-  reserve(count: number): void {
-    if (this.length + count <= this.bytes.length) return;
-    const larger = new Uint8Array(2 * (this.length + count));
-    larger.set(this.bytes);
-    this.bytes = larger;
-  }
-
-  byte(value: number): void {
-    this.reserve(1);
-    this.bytes[this.length++] = value;
-  }
-
-  write(code: Code): void {
-    for (let i = 0; i < code.length; i++) {
-      const item = code[i];
-      if (typeof item === 'number') this.byte(item);
-      else this.write(item);
-    }
-  }
-
-  /** Numbers in LEB128. */
-  unsigned(value: number): void {
-    if (value < 0x80) this.byte(value);
-    else this.write(unsigned(value));
-  }
-
-  signed(value: number): void {
-    this.write(signed(value));
-  }
-
-  /** What `write` writes, and before it how many bytes that is. */
-  measured(write: () => void): void {
-    const start = this.length + LENGTH_BYTES;
-    this.reserve(LENGTH_BYTES);
-    this.length = start;
-    write();
-    const length = this.length - start;
-    for (let i = 1; i <= LENGTH_BYTES; i++) {
-      const isLast = i === LENGTH_BYTES;
-      this.bytes[start - LENGTH_BYTES + i - 1] = ((length >>> (7 * (i - 1))) & 0x7f) | (isLast ? 0 : 0x80);
-    }
-  }
-}
-
-/** Room for a length in LEB128, padded: any that a module of ours has. */
-const LENGTH_BYTES = 4;
-
 function signed64(value: bigint): Bytes {
   const bytes: number[] = [];
   for (; value < -64n || value > 63n; value >>= 7n) bytes.push(Number(value & 0x7fn) | 0x80);
@@ -221,96 +165,3 @@ export const returnCallIndirect = (type: number): Code => [0x13, unsigned(type),
 /** Copies (destination, source, length) and fills (destination, byte, length) memory; lengths may be 0. */
 export const memoryCopy: Code = [0xfc, 0x0a, 0, 0];
 export const memoryFill: Code = [0xfc, 0x0b, 0];
-
-export interface FunctionType {
-  readonly parameters: Bytes;
-  readonly results: Bytes;
-}
-
-export interface FunctionBody {
-  /** Index into the module's types. */
-  readonly type: number;
-  /** How many locals of each type follow the parameters, in this order. */
-  readonly i32Locals: number;
-  readonly i64Locals: number;
-  /** Without the final `end`: itself, or what writes it. */
-  readonly code: Code | ((output: Output) => void);
-}
-
-export interface ModuleParts {
-  readonly preamble: Bytes;
-  readonly functions: readonly FunctionBody[];
-  /** Names under which functions of the module are exported. */
-  readonly exports?: Readonly<Record<string, number>>;
-  /** Slots of `env.table`, and the functions to put there. */
-  readonly elements?: readonly { readonly slot: number; readonly function: number }[];
-}
-
-const MAGIC = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-
-/**
- * The beginning of modules: their types, and the functions that they import from module `env`, by name and type, which come
- * first in the numbering of functions. They also import `env.memory` and `env.table`.
- */
-export function encodePreamble(
-  types: readonly FunctionType[],
-  imports: readonly { readonly name: string; readonly type: number }[],
-): Bytes {
-  const output = new Output();
-  output.write(MAGIC);
-  section(
-    output,
-    1,
-    types.map(({ parameters, results }) => [FUNCTION_TYPE, vector(parameters), vector(results)]),
-  );
-  section(output, 2, [
-    [name('env'), name('memory'), 2, 0, 1],
-    [name('env'), name('table'), 1, FUNCREF, 0, 1],
-    ...imports.map((item) => [name('env'), name(item.name), 0, unsigned(item.type)]),
-  ]);
-  return Array.from(output.bytes.subarray(0, output.length));
-}
-
-/** The bytes of a module, good until the next one is written to `output`. */
-export function encodeModule(parts: ModuleParts, output = new Output()): Uint8Array<ArrayBuffer> {
-  const { preamble, functions, exports = {}, elements = [] } = parts;
-  output.length = 0;
-  output.write(preamble);
-  section(
-    output,
-    3,
-    functions.map(({ type }) => unsigned(type)),
-  );
-  section(
-    output,
-    7,
-    Object.entries(exports).map(([key, index]) => [name(key), 0, unsigned(index)]),
-  );
-  section(
-    output,
-    9,
-    elements.map((item) => [0, i32Const(item.slot), Op.end, 1, unsigned(item.function)]),
-  );
-  output.byte(10);
-  output.measured(() => {
-    output.unsigned(functions.length);
-    for (const body of functions) output.measured(() => writeFunction(output, body));
-  });
-  return output.bytes.subarray(0, output.length);
-}
-
-function section(output: Output, id: number, items: readonly Code[]): void {
-  if (items.length === 0) return;
-  output.byte(id);
-  output.measured(() => output.write([unsigned(items.length), items]));
-}
-
-function writeFunction(output: Output, { i32Locals, i64Locals, code }: FunctionBody): void {
-  output.write([2, unsigned(i32Locals), I32_TYPE, unsigned(i64Locals), I64_TYPE]);
-  if (typeof code === 'function') code(output);
-  else output.write(code);
-  output.byte(Op.end);
-}
-
-const vector = (bytes: Bytes): Code => [unsigned(bytes.length), bytes];
-const name = (text: string): Code => vector([...text].map((letter) => letter.charCodeAt(0)));

@@ -5,7 +5,8 @@ import { regionText, TABLES } from '../../../src/rv64/jit/region-text.js';
 import { findRegion } from '../../../src/rv64/jit/region.js';
 import { REGION_IMPORTS, REGION_TYPES } from '../../../src/rv64/jit/support.js';
 import { RegionEncoder } from '../../../src/rv64/jit/translate.js';
-import { I32_TYPE, Output } from '../../../src/rv64/jit/wasm.js';
+import { Output } from '../../../src/rv64/jit/output.js';
+import { I32_TYPE } from '../../../src/rv64/jit/wasm.js';
 import { assemble } from '../../support/assembler.js';
 import { kernelElf } from '../../support/images.js';
 

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { type FunctionBody, encodeModule, encodePreamble } from '../../../src/rv64/jit/module.js';
 import {
   access,
   block,
   branchIf,
-  type FunctionBody,
-  encodeModule,
-  encodePreamble,
   flat,
   getLocal,
   I32_TYPE,
