@@ -83,7 +83,7 @@ interface Found extends Request {
 }
 
 export class Jit implements Translator {
-  private readonly support: Support;
+  private support: Support;
   private readonly entryMaps: EntryMaps;
   private readonly translations: Translations;
   private requests: Request[] = [];
@@ -110,7 +110,13 @@ export class Jit implements Translator {
     this.encoder = new RegionEncoder(this.entryMaps.tables);
     this.templates = new Templates(now !== undefined);
     this.translations = new Translations(state, budgetBytes, () => this.entryMaps.releaseAll());
-    this.support = buildSupport(state.memory, this.translations.functions, this.entryMaps.tables, {
+    this.support = this.buildSupport();
+    harts[0].frames.firstFills.isFullOf = (...range) => this.support.isFullOf(...range) !== 0;
+  }
+
+  private buildSupport(): Support {
+    const { state, harts } = this;
+    return buildSupport(state.memory, this.translations.functions, this.entryMaps.tables, {
       interpret: (hart, row, word) => this.interpret(harts[hart / HART_BYTES], row, word),
       refill: (hart, low, high, miss) => {
         const { access, bytes } = unpackMiss(miss);
@@ -119,7 +125,6 @@ export class Jit implements Translator {
       fill: (hart, low, high, bytes, value) =>
         harts[hart / HART_BYTES].fillQuickly(low, high, bytes, value & 0xff) ? 1 : 0,
     });
-    harts[0].frames.firstFills.isFullOf = (...range) => this.support.isFullOf(...range) !== 0;
   }
 
   run(hart: number): void {
@@ -181,6 +186,10 @@ export class Jit implements Translator {
 
   private translateAll(): void {
     this.translations.trim();
+    if (this.translations.isWorn) {
+      this.translations.renew();
+      this.support = this.buildSupport();
+    }
     // What is called is hotter than what calls it, and is to be known by then.
     const requests = this.requests.sort((a, b) => b.page.heat[b.slot] - a.page.heat[a.slot]);
     this.requests = [];

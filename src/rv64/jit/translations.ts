@@ -5,6 +5,9 @@
  * Coldness is found out in two steps. When three quarters of the budget are used, every page forgets what is translated of
  * it; what is still needed is found again, by its content, as soon as it is executed, and so becomes young. When the budget
  * is used up, everything that has stayed old goes.
+ *
+ * V8 keeps every instance that has ever been given a table for as long as it keeps the table. So when as much has been
+ * dropped as may be kept, the table goes, too, with all that is in it.
  */
 import type { CodePage } from '../code-page.js';
 import { RAM_START, type State } from '../state.js';
@@ -29,13 +32,15 @@ export interface Translation {
 }
 
 export class Translations {
-  private readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
-  private readonly freeSlots: number[] = [];
+  private table = newTable();
+  private freeSlots: number[] = [];
   private readonly byKey = new Map<number, Translation[]>();
   /** By their indices. */
   private readonly all = new Map<number, Translation>();
   private generation = 0;
   private isAgeing = false;
+  /** Bytes of what was dropped and is in the table's keeping. */
+  private worn = 0;
   /** Bytes of the budget that are used, and translations dropped so far. */
   used = 0;
   dropped = 0;
@@ -134,12 +139,26 @@ export class Translations {
     this.drop(() => true);
   }
 
+  /** Whether the table is to be renewed. */
+  get isWorn(): boolean {
+    return this.worn > this.budget;
+  }
+
+  /** Drops everything, and the table. What had been given `functions` is to be given it anew. */
+  renew(): void {
+    this.clear();
+    this.table = newTable();
+    this.freeSlots = [];
+    this.worn = 0;
+  }
+
   private drop(isDropped: (translation: Translation) => boolean): void {
     for (const translation of this.withCopies(isDropped)) {
       this.all.delete(translation.index);
       this.table.set(translation.index, null);
       this.freeSlots.push(translation.index);
       this.used -= translation.bytes;
+      this.worn += translation.bytes;
       this.dropped++;
       const { key } = translation;
       if (key === undefined) continue;
@@ -172,6 +191,8 @@ export class Translations {
     return this.state.ram.subarray(page.frame * 4096, page.frame * 4096 + 4096);
   }
 }
+
+const newTable = (): WebAssembly.Table => new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
 
 function isSame(content: Uint8Array, { start }: Range, bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) {
