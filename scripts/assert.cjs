@@ -1,2 +1,2 @@
-/** The same for assert: elfy wants it for what a boot does not do. */
+/** Stands in for assert in the bundle: loaded when something is asserted, which elfy does for what a boot does not read. */
 module.exports = new Proxy({}, { get: (_, name) => require('assert')[name] });
