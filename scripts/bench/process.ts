@@ -11,6 +11,8 @@ export class BenchError extends Error {
 export interface CommandLine {
   readonly program: string;
   readonly arguments: readonly string[];
+  /** The folder in which rvemu keeps translated code from run to run; none if not given. */
+  readonly cache?: string;
 }
 
 /** What a guest with a shell was seen to do. */
@@ -111,8 +113,11 @@ const describe = ({ program, arguments: values }: CommandLine): string => [progr
 
 const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1)!.slice(-200);
 
-function start({ program, arguments: values }: CommandLine): { child: ChildProcess; errors: () => string } {
-  const child = spawn(program, values, { stdio: 'pipe' });
+function start({ program, arguments: values, cache = '' }: CommandLine): {
+  child: ChildProcess;
+  errors: () => string;
+} {
+  const child = spawn(program, values, { stdio: 'pipe', env: { ...process.env, RVEMU_CACHE: cache } });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (errors += chunk));
   // A guest that ends while it is typed to is noticed by its end.

@@ -10,6 +10,7 @@ import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
 import { Host } from './host.js';
 import { lockImage } from './image-lock.js';
+import { KeptCode } from './kept-code.js';
 import { now } from './now.js';
 import type { Recorder } from './recorder.js';
 import type { Witnesses } from './panic-text.js';
@@ -116,13 +117,14 @@ export async function bootFiles(
     const image = readInputFile('kernel', files.kernel);
     const store = disk.store && recorder ? recorder.remember(disk.store) : disk.store;
     const surroundings = { disk: store, output: output.sink };
+    const keptCode = options.jit ? KeptCode.ofUser() : undefined;
     const machine = new Machine({
       kernel: image,
       harts: options.smp,
       memoryBytes: options.memory,
       seed: options.seed,
       virtio: options.virtio,
-      jit: translatorOptions(options),
+      jit: options.jit && { ...translatorOptions(options), kept: keptCode?.read(files.kernel) },
       ...(debugPort?.surround(surroundings) ?? surroundings),
       warn: sayOnce,
     });
@@ -162,7 +164,10 @@ export async function bootFiles(
       traces: options.trace !== undefined,
     });
     if (target) debugPort?.serve(target, host);
-    return await host.run();
+    const exitCode = await host.run();
+    const kept = machine.keptCode();
+    if (kept) keptCode?.write(files.kernel, kept);
+    return exitCode;
   } finally {
     debugPort?.close();
     disk.close();
@@ -201,8 +206,8 @@ async function explanations(
   };
 }
 
-function translatorOptions({ jit, codeBudget: budgetBytes, stats }: BootOptions): boolean | JitOptions {
-  return jit && { budgetBytes, now: stats ? now : undefined };
+function translatorOptions({ codeBudget: budgetBytes, stats }: BootOptions): JitOptions {
+  return { budgetBytes, now: stats ? now : undefined };
 }
 
 /** What --stats has printed at the end of a run that begins now. */

@@ -46,6 +46,11 @@ In scripts:
   does idle time take as long as it says. What rvemu itself has to say is on
   standard error.
 
+Translated code:
+  What is translated on the way to a prompt is kept in ~/.cache/rvemu, or in
+  the folder that RVEMU_CACHE names (nowhere if that is empty), and saves the
+  next run of the kernel time. It changes nothing else.
+
 Missing fences:
   With --strict-tlb a hart goes by what it once read from a page table until an
   sfence.vma covers it, as hardware may and emulators hardly do. A use of a

@@ -1,6 +1,6 @@
 /** What `rvemu boot --stats` prints: what the machine has done, and what that took. */
 import type { MachineStatistics } from '../machine/statistics.js';
-import type { JitStatistics } from '../rv64/jit/jit.js';
+import type { JitStatistics } from '../rv64/jit/meter.js';
 
 const MEBIBYTE = 2 ** 20;
 

@@ -7,6 +7,7 @@ import type { Device } from '../devices/device.js';
 import type { DiskRequest } from '../devices/virtio-blk.js';
 import type { Uart16550 } from '../devices/uart16550.js';
 import type { Hart } from '../rv64/hart.js';
+import type { KeptRegions } from '../rv64/jit/kept.js';
 import type { StrictState } from '../rv64/strict-mode.js';
 import { buildDeviceTree } from './devicetree.js';
 import { BadInputError } from './errors.js';
@@ -307,6 +308,11 @@ export class Machine extends Watching {
     this.ended = state.ended;
     this.held = state.held.map((index) => this.harts[index]);
     if (state.strict !== undefined) this.strict?.restore(state.strict as StrictState<unknown>);
+  }
+
+  /** What was translated here, for another machine with as much RAM (see JitOptions.kept); undefined where that is nothing new. */
+  keptCode(): KeptRegions | undefined {
+    return this.jit?.kept();
   }
 
   statistics(): MachineStatistics {

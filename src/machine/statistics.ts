@@ -1,6 +1,7 @@
 /** What a machine has done, for those who want to know why it is as fast as it is. */
 import type { Hart } from '../rv64/hart.js';
-import type { Jit, JitStatistics } from '../rv64/jit/jit.js';
+import type { Jit } from '../rv64/jit/jit.js';
+import type { JitStatistics } from '../rv64/jit/meter.js';
 
 /** Counted since the machine was made or loaded. It is about the host's work, and no part of the machine's state. */
 export interface MachineStatistics {

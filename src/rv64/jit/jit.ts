@@ -11,8 +11,10 @@ import type { Translator } from '../translator.js';
 import { Trap } from '../trap.js';
 import { EntryMaps } from './entry-maps.js';
 import type { Validate } from './host-support.js';
+import { Keeper, type KeptRegions } from './kept.js';
 import { unpackMiss } from './layout.js';
-import { type Measured, Meter } from './meter.js';
+import { type JitStatistics, Meter } from './meter.js';
+import type { FunctionBody } from './module.js';
 import { type Callee, findRegion, type Region } from './region.js';
 import { buildSupport, Step, type Support } from './support.js';
 import { Templates } from './templates.js';
@@ -31,25 +33,10 @@ export interface JitOptions {
   readonly budgetBytes?: number;
   /** A clock of the host's, in milliseconds. Where it is given, translated code is measured, and runs slower for it. */
   readonly now?: () => number;
+  /** What another machine kept (Machine.keptCode), which is then not translated again; not for one that is measured. */
+  readonly kept?: KeptRegions;
   /** How a module is found valid by the host; `WebAssembly.validate` if not given. */
   readonly validate?: Validate;
-}
-
-/** What a translator has done so far. */
-export interface JitStatistics {
-  /** Instructions executed in translated code, over all harts, and how many of them by the function of their row. */
-  readonly instructions: number;
-  readonly byRow: number;
-  /** Regions translated, found again by their content, and dropped: to keep within the budget, or as plain ones. */
-  readonly translated: number;
-  readonly reused: number;
-  readonly dropped: number;
-  /** Bytes of the budget in use, and all there are; slots of the table of functions. */
-  readonly bytes: number;
-  readonly budgetBytes: number;
-  readonly tableSlots: number;
-  /** Only where JitOptions has a clock. */
-  readonly measured: Measured | undefined;
 }
 
 const DEFAULT_BUDGET_BYTES = 256 * 1024 * 1024;
@@ -93,6 +80,7 @@ export class Jit implements Translator {
   private readonly meter: Meter | undefined;
   private readonly templates: Templates;
   private readonly encoder: RegionEncoder;
+  private readonly keeper: Keeper | undefined;
   private instructions = 0;
   private byRow = 0;
   private translated = 0;
@@ -101,7 +89,7 @@ export class Jit implements Translator {
   constructor(
     private readonly state: State,
     private readonly harts: readonly Hart[],
-    { hotAfter = 120, plainFirst = 150, budgetBytes = DEFAULT_BUDGET_BYTES, now }: JitOptions = {},
+    { hotAfter = 120, plainFirst = 150, budgetBytes = DEFAULT_BUDGET_BYTES, now, kept }: JitOptions = {},
   ) {
     this.hot = hotAfter;
     this.plainLeft = plainFirst;
@@ -111,6 +99,8 @@ export class Jit implements Translator {
     this.templates = new Templates(now !== undefined);
     this.translations = new Translations(state, budgetBytes, () => this.entryMaps.releaseAll());
     this.support = this.buildSupport();
+    this.keeper = now ? undefined : new Keeper(state.ramBytes);
+    if (kept && !now && plainFirst > 0) this.adopt(kept);
     harts[0].frames.firstFills.isFullOf = (...range) => this.support.isFullOf(...range) !== 0;
   }
 
@@ -252,20 +242,43 @@ export class Jit implements Translator {
   }
 
   private translate(found: readonly Found[]): void {
-    const regions = found.map(({ region }) => region);
-    const slots = found.map(({ index }) => index);
-    const bytes = this.encoder.module(regions, slots);
+    const functions = found.map(({ region }) => this.encoder.function(region));
+    const indices = found.map(({ index }) => index);
+    const share = this.instantiate(functions, indices);
+    found.forEach(({ page, slot, region, index }, i) => {
+      const translation = this.translations.add(page, slot, region, index, share);
+      this.install(page, slot, translation);
+      if (this.plainLeft > 0) this.keeper?.noteMade(translation, functions[i], this.viewOf(page));
+    });
+    this.translated += found.length;
+  }
+
+  /** Puts functions into these slots of the table. Returns the bytes of the budget that each takes. */
+  private instantiate(functions: readonly FunctionBody[], slots: readonly number[]): number {
+    const bytes = this.encoder.module(functions, slots);
     const { memory } = this.state;
     const { functions: table } = this.translations;
     const { step, mulh, mulhsu, mulhu, refill, fill } = this.support;
     new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       env: { memory, table, step, mulh, mulhsu, mulhu, refill, fill },
     });
-    const share = (bytes.length * HOST_BYTES) / found.length;
-    for (const { page, slot, region, index } of found) {
-      this.install(page, slot, this.translations.add(page, slot, region, index, share));
-    }
-    this.translated += found.length;
+    return (bytes.length * HOST_BYTES) / functions.length;
+  }
+
+  /** Takes over what another machine with as much RAM has translated. */
+  private adopt({ ramBytes, regions }: KeptRegions): void {
+    if (ramBytes !== this.state.ramBytes || regions.length === 0) return;
+    const functions = regions.map((region) => region.function);
+    const indices = this.translations.claimSlots(regions.length);
+    const share = this.instantiate(functions, indices);
+    regions.forEach((region, i) => {
+      this.keeper?.noteAdopted(region, this.translations.adopt(region, indices[i], share));
+    });
+  }
+
+  /** What another machine need not translate again; undefined where that is nothing new. */
+  kept(): KeptRegions | undefined {
+    return this.keeper?.kept();
   }
 
   /** Whether execution comes to a slot often enough that it will be translated, if it is not yet. */

@@ -1,6 +1,23 @@
 /** Measures translated code, for those who ask for it: nothing of this is there otherwise. */
 import { COUNTED, type Tables } from './layout.js';
 
+/** What a translator has done so far. */
+export interface JitStatistics {
+  /** Instructions executed in translated code, over all harts, and how many of them by the function of their row. */
+  readonly instructions: number;
+  readonly byRow: number;
+  /** Regions translated, found again by their content, and dropped: to keep within the budget, or as plain ones. */
+  readonly translated: number;
+  readonly reused: number;
+  readonly dropped: number;
+  /** Bytes of the budget in use, and all there are; slots of the table of functions. */
+  readonly bytes: number;
+  readonly budgetBytes: number;
+  readonly tableSlots: number;
+  /** Only where JitOptions has a clock. */
+  readonly measured: Measured | undefined;
+}
+
 export interface Measured {
   /** Loads, stores and AMOs of translated code that the TLB knew, those that idioms stand for not among them. */
   readonly hits: number;

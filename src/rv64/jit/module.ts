@@ -16,8 +16,8 @@ export interface FunctionBody {
   /** How many locals of each type follow the parameters, in this order. */
   readonly i32Locals: number;
   readonly i64Locals: number;
-  /** Without the final `end`: itself, or what writes it. */
-  readonly code: Code | ((output: Output) => void);
+  /** Without the final `end`. */
+  readonly code: Code | Uint8Array;
 }
 
 export interface ModuleParts {
@@ -90,7 +90,7 @@ function section(output: Output, id: number, items: readonly Code[]): void {
 
 function writeFunction(output: Output, { i32Locals, i64Locals, code }: FunctionBody): void {
   output.write([2, unsigned(i32Locals), I32_TYPE, unsigned(i64Locals), I64_TYPE]);
-  if (typeof code === 'function') code(output);
+  if (code instanceof Uint8Array) output.copy(code);
   else output.write(code);
   output.byte(Op.end);
 }

@@ -31,6 +31,12 @@ export class Output {
     }
   }
 
+  copy(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
   /** Numbers in LEB128. */
   unsigned(value: number): void {
     if (value < 0x80) this.byte(value);

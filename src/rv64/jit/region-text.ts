@@ -9,7 +9,6 @@ import { listing } from './listing.js';
 import { findRegion, type Region } from './region.js';
 import { REGION_IMPORTS, REGION_TYPES } from './support.js';
 import { RegionEncoder } from './translate.js';
-import { Output } from './output.js';
 import { I32_TYPE } from './wasm.js';
 
 export interface RegionText {
@@ -59,20 +58,17 @@ function functionText(
   instructionAt: (offset: number) => string,
 ): { code: string[]; bytes: number } {
   const notes = new Map<number, string[]>();
-  const output = new Output();
   const { code, i32Locals, i64Locals } = new RegionEncoder(TABLES).function(region, (at, what) => {
     const text = typeof what === 'number' ? instructionAt(what) : what;
     notes.set(at, [...(notes.get(at) ?? []), text]);
   });
-  code(output);
-  const bytes = output.bytes.subarray(0, output.length);
   const names = localNames(region);
   const { parameters } = REGION_TYPES[REGION_TYPE];
   const declare = (kind: string, first: number, count: number, type: (index: number) => string): string[] =>
     Array.from({ length: count }, (_, i) => `(${kind} $${names[first + i]} ${type(i)})`);
   const typeOf = (index: number): string => (parameters[index] === I32_TYPE ? 'i32' : 'i64');
   const body = listing(
-    bytes,
+    code,
     {
       local: (index) => names[index],
       function: (index) => {
@@ -99,7 +95,7 @@ function functionText(
       ...body.map((line) => `  ${line}`),
       ')',
     ],
-    bytes: bytes.length,
+    bytes: code.length,
   };
 }
 

@@ -127,11 +127,17 @@ const isInPage = (offset: number): boolean => offset >= 0 && offset < PAGE_BYTES
 
 /** The legal instruction at an offset; undefined where there is none, or not all of it lies in the page. */
 function legalAt(page: DataView, offset: number): Legal | undefined {
-  const low = page.getUint16(offset, true);
-  const isShort = lengthFromBits(low) === 2;
-  if (!isShort && offset > PAGE_BYTES - 4) return undefined;
-  const { row, ...compiled } = compile(isShort ? low : page.getInt32(offset, true));
+  const bits = bitsAt(page, offset);
+  if (bits === undefined) return undefined;
+  const { row, ...compiled } = compile(bits);
   return row && { ...compiled, row };
+}
+
+/** The bits of the instruction at an offset; undefined where not all of it lies in the page. */
+export function bitsAt(page: DataView, offset: number): number | undefined {
+  const low = page.getUint16(offset, true);
+  if (lengthFromBits(low) === 2) return low;
+  return offset > PAGE_BYTES - 4 ? undefined : page.getInt32(offset, true);
 }
 
 function rangesOf(instructions: ReadonlyMap<number, Instruction>): readonly Range[] {

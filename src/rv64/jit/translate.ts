@@ -33,6 +33,7 @@ import {
 
 /** Encodes regions for the tables of one machine. */
 export class RegionEncoder {
+  private readonly modules = new Output();
   private readonly output = new Output();
   private readonly preamble = encodePreamble(REGION_TYPES, REGION_IMPORTS);
   private readonly findNext: readonly number[];
@@ -41,27 +42,23 @@ export class RegionEncoder {
     this.findNext = flat(findNext(tables));
   }
 
-  /** A module of one function for each region, which it puts into the table at `slots`; good until the next one is made. */
-  module(regions: readonly Region[], slots: readonly number[]): Uint8Array<ArrayBuffer> {
-    const parts = {
-      preamble: this.preamble,
-      functions: regions.map((region) => this.function(region)),
-      elements: slots.map((slot, index) => ({ slot, function: REGION_IMPORTS.length + index })),
-    };
-    return encodeModule(parts, this.output);
+  /** A module of these functions, which it puts into the table at `slots`; good until the next one is made. */
+  module(functions: readonly FunctionBody[], slots: readonly number[]): Uint8Array<ArrayBuffer> {
+    const elements = slots.map((slot, index) => ({ slot, function: REGION_IMPORTS.length + index }));
+    return encodeModule({ preamble: this.preamble, functions, elements }, this.modules);
   }
 
   /** The function of a region. For `note` see structure. */
-  function(region: Region, note: Note = () => {}): FunctionBody & { code: (output: Output) => void } {
-    return {
-      type: REGION_TYPE,
-      i32Locals: I32_LOCALS,
-      i64Locals: I64_LOCALS + region.registers.length,
-      code: (output) => this.write(region, output, note),
-    };
+  function(region: Region, note: Note = () => {}): FunctionBody & { readonly code: Uint8Array } {
+    this.output.length = 0;
+    this.write(region, note);
+    const code = this.output.bytes.slice(0, this.output.length);
+    const i64Locals = I64_LOCALS + region.registers.length;
+    return { type: REGION_TYPE, i32Locals: I32_LOCALS, i64Locals, code };
   }
 
-  private write(region: Region, output: Output, note: Note): void {
+  private write(region: Region, note: Note): void {
+    const { output } = this;
     const { registers, written, usesMemory, counts, blocks } = region;
     const locals: number[] = [];
     registers.forEach((register, index) => (locals[register] = Local.firstRegister + index));

@@ -11,6 +11,7 @@
  */
 import type { CodePage } from '../code-page.js';
 import { RAM_START, type State } from '../state.js';
+import { decodedOf, type KeptRegion } from './kept.js';
 import type { Range, Region } from './region.js';
 
 /** What has been translated once. */
@@ -28,6 +29,8 @@ export interface Translation {
   readonly key: number | undefined;
   /** Indices of functions of other pages that it has copies of. */
   readonly copied: readonly number[];
+  /** Whether it has been installed. */
+  isUsed: boolean;
   generation: number;
 }
 
@@ -84,7 +87,7 @@ export class Translations {
   add(page: CodePage, slot: number, region: Region, index: number, bytes: number): Translation {
     const page4096 = this.contentOf(page);
     const { decoded, ranges, hasProbes, blocks } = region;
-    const translation: Translation = {
+    return this.remember({
       index,
       decoded,
       ranges,
@@ -93,10 +96,28 @@ export class Translations {
       bytes,
       key: hasProbes ? undefined : this.keyOf(page, slot),
       copied: blocks.flatMap(({ guard }) => (guard === undefined ? [] : [guard])),
+      isUsed: true,
       generation: this.generation,
-    };
-    this.all.set(index, translation);
-    this.used += bytes;
+    });
+  }
+
+  /** Remembers what another machine had translated. */
+  adopt(region: KeptRegion, index: number, bytes: number): Translation {
+    const { key, ranges, content } = region;
+    const { generation } = this;
+    let decoded: Region['decoded'] | undefined;
+    return this.remember({
+      index,
+      get decoded() {
+        return (decoded ??= decodedOf(region));
+      },
+      ...{ ranges, hasProbes: false, content, bytes, key, copied: [], isUsed: false, generation },
+    });
+  }
+
+  private remember(translation: Translation): Translation {
+    this.all.set(translation.index, translation);
+    this.used += translation.bytes;
     if (translation.key !== undefined) {
       const others = this.byKey.get(translation.key);
       if (others) others.push(translation);
@@ -115,7 +136,10 @@ export class Translations {
           ranges.every((range, i) => isSame(content, range, bytes[i])) &&
           !ranges.some(({ start, end }) => page.hasProbeIn(start, end)),
       );
-    if (found) found.generation = this.generation;
+    if (found) {
+      found.isUsed = true;
+      found.generation = this.generation;
+    }
     return found;
   }
 

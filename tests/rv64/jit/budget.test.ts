@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CodePage } from '../../../src/rv64/code-page.js';
-import type { JitStatistics } from '../../../src/rv64/jit/jit.js';
+import type { JitStatistics } from '../../../src/rv64/jit/meter.js';
 import { findRegion } from '../../../src/rv64/jit/region.js';
 import { Translations } from '../../../src/rv64/jit/translations.js';
 import { State } from '../../../src/rv64/state.js';

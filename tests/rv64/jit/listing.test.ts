@@ -5,7 +5,6 @@ import { regionText, TABLES } from '../../../src/rv64/jit/region-text.js';
 import { findRegion } from '../../../src/rv64/jit/region.js';
 import { REGION_IMPORTS, REGION_TYPES } from '../../../src/rv64/jit/support.js';
 import { RegionEncoder } from '../../../src/rv64/jit/translate.js';
-import { Output } from '../../../src/rv64/jit/output.js';
 import { I32_TYPE } from '../../../src/rv64/jit/wasm.js';
 import { assemble } from '../../support/assembler.js';
 import { kernelElf } from '../../support/images.js';
@@ -37,9 +36,7 @@ function assembled(code: readonly string[]): Buffer {
 function expectListing(page: DataView, address: bigint, followsCalls: boolean): void {
   const surroundings = { probeAt: () => undefined, isHot: () => followsCalls };
   const region = findRegion(page, Number(address & 0xfffn), surroundings)!;
-  const output = new Output();
-  new RegionEncoder(TABLES).function(region).code(output);
-  const code = output.bytes.subarray(0, output.length);
+  const { code } = new RegionEncoder(TABLES).function(region);
   const text = regionText(page, address, String, followsCalls)!;
   expect(assembled(text.code).includes(Buffer.from(code))).toBe(true);
   expect(text.bytes).toBe(code.length);
