@@ -42,7 +42,7 @@ export interface JitOptions {
 const DEFAULT_BUDGET_BYTES = 256 * 1024 * 1024;
 
 /** So many regions are translated together, which is cheaper, unless one gets twice as hot while it waits. */
-const BATCH = 8;
+const BATCH = 16;
 
 /**
  * What a byte of a module takes of the host's memory, compiled twice, with what it was made from: the resident memory of

@@ -4,7 +4,7 @@
  */
 import { AT_OFFSET_SHIFT, Local } from './layout.js';
 import { type Output } from './output.js';
-import { type Bytes, type Code, getLocal, i64Const, Op } from './wasm.js';
+import { type Code, getLocal, i64Const, Op } from './wasm.js';
 
 /** The first four are depths of labels, which stand for miss, bail, jump and out from the innermost outwards; see `inside`. */
 export const Mark = {
@@ -39,8 +39,8 @@ export const inside = (blocks: number, label: number): number => label | (blocks
 
 /** The registers in a region. */
 export interface Registers {
-  /** Stores those that the region writes. */
-  readonly saveRegisters: Bytes;
+  /** Stores those that the region writes; with marks. */
+  readonly saveRegisters: readonly number[];
   /** The local of each one that the region uses. */
   readonly locals: readonly number[];
 }
@@ -102,7 +102,7 @@ function writeMeaning(output: Output, mark: number, at: Place): void {
     case Mark.next:
       return output.signed(at.offset + at.bytes);
     default:
-      return output.write(at.saveRegisters);
+      return place(output, at.saveRegisters, at);
   }
 }
 

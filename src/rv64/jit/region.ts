@@ -129,9 +129,11 @@ const isInPage = (offset: number): boolean => offset >= 0 && offset < PAGE_BYTES
 function legalAt(page: DataView, offset: number): Legal | undefined {
   const bits = bitsAt(page, offset);
   if (bits === undefined) return undefined;
-  const { row, ...compiled } = compile(bits);
-  return row && { ...compiled, row };
+  const compiled = compile(bits);
+  return isLegal(compiled) ? compiled : undefined;
 }
+
+const isLegal = (compiled: Compiled): compiled is Legal => compiled.row !== undefined;
 
 /** The bits of the instruction at an offset; undefined where not all of it lies in the page. */
 export function bitsAt(page: DataView, offset: number): number | undefined {

@@ -11,6 +11,7 @@ import {
   REGION_TYPE,
   type Tables,
 } from './layout.js';
+import { getRegister, place, setRegister } from './marks.js';
 import type { Region } from './region.js';
 import { type Note, structure } from './structure.js';
 import { importIndex, REGION_IMPORTS, REGION_TYPES } from './support.js';
@@ -62,12 +63,13 @@ export class RegionEncoder {
     const { registers, written, usesMemory, counts, blocks } = region;
     const locals: number[] = [];
     registers.forEach((register, index) => (locals[register] = Local.firstRegister + index));
-    const saveRegisters = flat(storeRegisters(written, locals));
+    const saveRegisters = written.flatMap((register) => STORE_REGISTER[register]);
+    const at = { saveRegisters, locals, depth: 0, offset: 0, bytes: 0, unused: 0 };
     note(output.length, 'into locals');
     if (usesMemory) output.write(loadTlb);
-    output.write(loadRegisters(registers, locals));
+    for (const register of registers) place(output, LOAD_REGISTER[register], at);
     output.write([beginBlock, beginBlock, beginBlock, beginBlock]);
-    structure(output, blocks, { saveRegisters, locals }, this.tables, note);
+    structure(output, blocks, at, this.tables, note);
     output.byte(Op.end);
     note(output.length, 'have the TLB take in $address');
     output.write([refill, Op.end]);
@@ -76,7 +78,8 @@ export class RegionEncoder {
     note(output.length, 'find what is at $target');
     output.write([this.findNext, Op.end]);
     note(output.length, 'back into the block, and on');
-    output.write([saveRegisters, counts ? storeCounts(this.tables) : [], goOn]);
+    place(output, saveRegisters, at);
+    output.write([counts ? storeCounts(this.tables) : [], goOn]);
   }
 }
 
@@ -85,15 +88,14 @@ const loadTlb = flat([[getLocal(Local.hart), access(Memory.i32Load, Offset.dataT
 
 const inMemory = (op: number, register: number): Code => access(op, Offset.x + 8 * register);
 
-const loadRegisters = (registers: readonly number[], locals: readonly number[]): Code =>
-  registers.map((register) => [
-    [getLocal(Local.hart), inMemory(Memory.i64Load, register), setLocal(locals[register])],
-  ]);
-
-const storeRegisters = (registers: readonly number[], locals: readonly number[]): Code =>
-  registers.map((register) => [
-    [getLocal(Local.hart), getLocal(locals[register]), inMemory(Memory.i64Store, register)],
-  ]);
+/** What moves each register into its local, and back, with marks. */
+const REGISTERS = Array.from({ length: 32 }, (_, register) => register);
+const LOAD_REGISTER = REGISTERS.map((register) =>
+  flat([getLocal(Local.hart), inMemory(Memory.i64Load, register), setRegister(register)]),
+);
+const STORE_REGISTER = REGISTERS.map((register) =>
+  flat([getLocal(Local.hart), getRegister(register), inMemory(Memory.i64Store, register)]),
+);
 
 /** Adds what has been counted to the counters. */
 const storeCounts = ({ counters }: Tables): Code =>

@@ -16,8 +16,8 @@ import { bootProgram } from '../../support/programs.js';
 const PROMPT = '$ ';
 /** Far too small: the kernel and its programs take some fifteen times as much. */
 const TINY = 1 << 20;
-/** What is translated at one time may go beyond the budget: eight regions, of which those of loops over calls are the largest. */
-const BATCH_BYTES = 1.5 * 2 ** 20;
+/** What is translated at one time may go beyond the budget: sixteen regions, of which those of loops over calls are the largest. */
+const BATCH_BYTES = 3 * 2 ** 20;
 const MINUTE = 60_000;
 /** SOAK=minutes has the long run take so long; otherwise it takes a few rounds. */
 const soakMinutes = Number(process.env.SOAK ?? 0);
