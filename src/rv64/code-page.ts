@@ -1,6 +1,10 @@
-/** A page of code, decoded instruction by instruction as it is first executed. */
+/**
+ * A page of code, decoded instruction by instruction as it is first executed. Most pages of a guest that forks are never
+ * interpreted, for what they say was translated before: so they are to cost little.
+ */
 import { decodeAndRun } from './decode-and-run.js';
 import type { EmitProbe } from './emitter.js';
+import { lengthOf } from './fields.js';
 import type { Hart } from './hart.js';
 import type { Run } from './row.js';
 
@@ -21,14 +25,21 @@ export interface SetProbe {
 /** A page has a possible instruction at every second byte. */
 const SLOTS = 2048;
 
-export class CodePage {
-  /** What executes the instruction at each slot; `decodeAndRun` where none has been executed yet. */
-  readonly run: Run[] = new Array<Run>(SLOTS).fill(decodeAndRun);
+/** What has been decoded, by slot. */
+export interface Decoded {
+  /** What executes the instruction; `decodeAndRun` where none has been executed yet. */
+  readonly run: Run[];
   /**
-   * The instruction words. A compressed instruction stands as the 32-bit word it is short for, with bit 1
+   * The instruction word. A compressed instruction stands as the 32-bit word it is short for, with bit 1
    * cleared to tell its length.
    */
-  readonly word = new Int32Array(SLOTS);
+  readonly word: Int32Array;
+}
+
+export class CodePage {
+  private kept: Decoded | undefined;
+  /** 1 at each slot that an instruction lies in which was decoded or translated. */
+  private readonly used = new Uint8Array(SLOTS);
 
   /** How often execution has jumped to each slot, and where the translator keeps its entry map; both are its own. */
   readonly heat = new Uint8Array(SLOTS);
@@ -42,6 +53,13 @@ export class CodePage {
     readonly frame: number,
     private readonly probes?: ReadonlyMap<number, SetProbe>,
   ) {}
+
+  get decoded(): Decoded {
+    return (this.kept ??= {
+      run: new Array<Run>(SLOTS).fill(decodeAndRun),
+      word: new Int32Array(SLOTS),
+    });
+  }
 
   probeAt(slot: number): SetProbe | undefined {
     return this.probes?.get(slot);
@@ -60,9 +78,16 @@ export class CodePage {
    */
   keep(slot: number, run: Run, word: number): Run {
     const probed = this.withProbe(slot, run);
-    this.run[slot] = probed;
-    this.word[slot] = word;
+    const { decoded } = this;
+    decoded.run[slot] = probed;
+    decoded.word[slot] = word;
+    this.noteUse(2 * slot, 2 * slot + lengthOf(word));
     return probed;
+  }
+
+  /** Notes that something depends on the bytes from `start` up to `end`. */
+  noteUse(start: number, end: number): void {
+    for (let slot = start >>> 1; slot < end >>> 1; slot++) this.used[slot] = 1;
   }
 
   withProbe(slot: number, run: Run): Run {
@@ -76,12 +101,10 @@ export class CodePage {
     };
   }
 
-  /** Whether a store of `bytes` bytes at `offset` in the page touches an instruction that has been decoded. */
-  isDecoded(offset: number, bytes: number): boolean {
+  /** Whether a store of `bytes` bytes at `offset` in the page touches an instruction that something depends on. */
+  isUsed(offset: number, bytes: number): boolean {
     const last = (offset + bytes - 1) >>> 1;
-    for (let slot = Math.max(0, (offset >>> 1) - 1); slot <= last; slot++) {
-      if (this.run[slot] !== decodeAndRun) return true;
-    }
+    for (let slot = offset >>> 1; slot <= last; slot++) if (this.used[slot] !== 0) return true;
     return false;
   }
 }

@@ -74,8 +74,7 @@ export class FirstFills {
   settle(frame: number): void {
     if (this.condition[frame] === SETTLED) return;
     if (this.condition[frame] === OPEN) this.clearDesk();
-    const content = this.contentOf(frame);
-    if (content) this.state.ram.set(content, frame * FRAME_BYTES);
+    if (this.condition[frame] === FILLED) this.restore(frame, this.state.ram, frame * FRAME_BYTES);
     this.condition[frame] = SETTLED;
   }
 
@@ -84,9 +83,15 @@ export class FirstFills {
     const condition = this.condition[frame];
     if (condition === SETTLED || condition === FRESH) return undefined;
     if (condition === OPEN) return this.desk.slice();
-    const content = new Uint8Array(FRAME_BYTES).fill(this.byte[frame]);
-    new DataView(content.buffer).setBigInt64(0, this.firstWord[frame], true);
+    const content = new Uint8Array(FRAME_BYTES);
+    this.restore(frame, content, 0);
     return content;
+  }
+
+  /** Writes what is known of a frame that is filled. */
+  private restore(frame: number, into: Uint8Array, start: number): void {
+    into.fill(this.byte[frame], start, start + FRAME_BYTES);
+    into.set(new Uint8Array(this.firstWord.buffer, frame * WORD_BYTES, WORD_BYTES), start);
   }
 
   /** Takes all frames for settled as they are in RAM, which was replaced as a whole. The TLB is to be flushed. */

@@ -95,7 +95,7 @@ export class Frames {
     const flags = this.flags[frame];
     if (flags & (WATCHED | LOADS_WATCHED | UNTOUCHED | REMEMBERED)) return true;
     if (flags & TABLE && this.changesValidPte(ramOffset, bytes)) return true;
-    if (flags & CODE && this.code[frame]!.isDecoded(ramOffset & 0xfff, bytes)) return true;
+    if (flags & CODE && this.code[frame]!.isUsed(ramOffset & 0xfff, bytes)) return true;
     return ++this.strays[frame] > MOST_STRAYS;
   }
 
@@ -114,7 +114,7 @@ export class Frames {
       this.tlb.forgetTable(frame);
     }
     const { code } = this;
-    if (flags & CODE && (isGivenUp || code[frame]!.isDecoded(ramOffset & 0xfff, bytes))) this.dropCode(frame);
+    if (flags & CODE && (isGivenUp || code[frame]!.isUsed(ramOffset & 0xfff, bytes))) this.dropCode(frame);
     if (isGivenUp) this.strays[frame] = 0;
     if (flags & WATCHED && !this.beforeTrial) this.watchers[frame]!(ramOffset, bytes);
   }
@@ -273,7 +273,7 @@ export class Frames {
   }
 
   private announceRemembered(frame: number, ramOffset: number, bytes: number): void {
-    const touchesCode = this.code[frame]?.isDecoded(ramOffset & 0xfff, bytes) ?? false;
+    const touchesCode = this.code[frame]?.isUsed(ramOffset & 0xfff, bytes) ?? false;
     if (!this.onRememberedStore(ramOffset, bytes, touchesCode)) this.flags[frame] &= ~REMEMBERED;
   }
 

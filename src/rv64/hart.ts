@@ -1,20 +1,17 @@
 /**
  * A hart. What it is made of stands one upon the other, a class each: Translation (addresses), MemoryAccess (loads, stores,
- * fetches), HartTime (pc, cycles, timers), Traps, and here the loop that executes instructions.
+ * fetches), HartTime (pc, cycles, timers), Traps, Waiting (standing still), and here the loop that executes instructions.
  */
-import type { Bus, Timebase } from './bus.js';
-import { lowWordOf, MSTATUS_SXL, MSTATUS_UXL, Slot } from './csr/bits.js';
+import { MSTATUS_SXL, MSTATUS_UXL, Slot } from './csr/bits.js';
 import { CodePage } from './code-page.js';
 import { lengthFromBits } from './decode.js';
 import { lengthOf } from './fields.js';
-import type { Frames } from './frames.js';
-import { IdleLoop } from './idle-loop.js';
 import type { Run } from './row.js';
 import { SpinLoop } from './spin.js';
-import { HART_BYTES, Offset, RAM_START, type State } from './state.js';
+import { Offset, RAM_START } from './state.js';
 import type { Translator } from './translator.js';
 import { Cause, INTERRUPT_FLAG, Mode, Trap } from './trap.js';
-import { Traps } from './traps.js';
+import { Waiting } from './waiting.js';
 
 const PC = Offset.pc >>> 2;
 const NEXT = Offset.nextPc >>> 2;
@@ -22,17 +19,6 @@ const FUEL = Offset.fuel >>> 2;
 const MODE = Offset.mode >>> 2;
 const WAITING = Offset.waiting >>> 2;
 const RESERVATION = Offset.reservation >>> 2;
-const SCAUSE = lowWordOf(Slot.scause);
-/** Values of `waiting`. */
-const WAITS = 1;
-const PARKED = 2;
-const SPINS = 3;
-/** It did, and now takes an interrupt. */
-const INTERRUPTED = 4;
-/** So many cycles after an interrupt, and again and again, such a hart is looked at. */
-const LOOK_AGAIN_CYCLES = 1000;
-
-const SP = 2;
 
 const isOfFetch = ({ cause }: Trap): boolean => cause === Cause.FetchPage || cause === Cause.FetchAccess;
 
@@ -50,10 +36,8 @@ export interface Observer {
   returned?(hart: Hart): void;
 }
 
-export class Hart extends Traps {
-  private readonly parkedUntil: Float64Array;
-  private readonly idleLoop: IdleLoop;
-  private readonly spinLoop = new SpinLoop(this);
+export class Hart extends Waiting {
+  protected readonly spinLoop = new SpinLoop(this);
   /** The page that pc is in, while the loop runs, if decoded instructions may be kept in it. */
   private page: CodePage | undefined;
   /** Stands in where PMP does not treat all of a page alike: nothing is kept in it. */
@@ -75,12 +59,6 @@ export class Hart extends Traps {
 
   /** Executes hot code; without one the interpreter executes everything. */
   translator: Translator | undefined;
-
-  constructor(index: number, state: State, frames: Frames, bus: Bus, timebase: Timebase) {
-    super(index, state, frames, bus, timebase);
-    this.parkedUntil = new Float64Array(state.memory.buffer, index * HART_BYTES + Offset.parkedUntil, 1);
-    this.idleLoop = new IdleLoop(this.words, state.words, () => this.plainLoad(SP, 0));
-  }
 
   /** A copy of the hart's state; what is derived from it is left out. */
   saveBlock(): Uint8Array {
@@ -170,49 +148,6 @@ export class Hart extends Traps {
     this.observer?.returned?.(this);
   }
 
-  // ---- waiting ------------------------------------------------------------------------------------------
-
-  /** True while the hart waits for an interrupt, is parked or spins, and no interrupt that it has enabled is pending. */
-  get isIdle(): boolean {
-    const waiting = this.words[WAITING];
-    if (waiting === 0 || waiting === INTERRUPTED) return false;
-    // A spinning hart does not care for what it cannot take.
-    if (waiting === SPINS) return this.interruptToTake() < 0;
-    if (this.isCalled) return false;
-    return waiting === WAITS || this.cycles < this.parkedUntil[0];
-  }
-
-  /** Whether it has taken a trap to supervisor mode since reset. */
-  get hasTrapped(): boolean {
-    return this.words[SCAUSE] !== 0;
-  }
-
-  /** Finds out whether the hart only waits for another one. To be called between slices, for what others do ends it. */
-  lookForSpin(): void {
-    const { words } = this;
-    if (words[WAITING] === WAITS || words[WAITING] === PARKED) return;
-    words[WAITING] = this.spinLoop.isSpinning() ? SPINS : 0;
-  }
-
-  /** The cycle at which an idle hart goes on if nothing else happens. */
-  get wakeUp(): number {
-    return this.words[WAITING] === PARKED ? Math.min(this.nextTimer, this.parkedUntil[0]) : this.nextTimer;
-  }
-
-  waitForInterrupt(): void {
-    this.words[WAITING] = WAITS;
-    this.leave();
-  }
-
-  /** To be called when an instruction has enabled supervisor interrupts: the hart may be in an idle loop. */
-  interruptsEnabled(): void {
-    this.lookForInterrupts();
-    if (!this.idleLoop.hasComeRound()) return;
-    this.words[WAITING] = PARKED;
-    this.parkedUntil[0] = this.cycles + this.idleLoop.nextPark();
-    this.leave();
-  }
-
   // ---- the loop -----------------------------------------------------------------------------------------
 
   /** Begins a slice. A reservation does not outlive one: other harts may have stored in the meantime. */
@@ -270,29 +205,12 @@ export class Hart extends Traps {
     this.settle();
   }
 
-  /** Ends a wait; one for another hart's store goes on after the interrupt, for within a slice nobody else stores. */
-  private goOn(): void {
-    const { words } = this;
-    if (words[WAITING] !== SPINS && words[WAITING] !== INTERRUPTED) words[WAITING] = 0;
-    else if (words[WAITING] === SPINS || this.cycles >= this.nextLook) {
-      const isBack = words[WAITING] === INTERRUPTED && this.spinLoop.isSpinning();
-      words[WAITING] = isBack ? SPINS : INTERRUPTED;
-      this.parkedUntil[0] = this.cycles + LOOK_AGAIN_CYCLES;
-    }
-  }
-
-  /** The cycle at which a hart that was interrupted is to be looked at. */
-  private get nextLook(): number {
-    return this.words[WAITING] === INTERRUPTED ? this.parkedUntil[0] : Infinity;
-  }
-
   /** Executes instructions until the fuel is used up or taken away. */
   private execute(): void {
     while (this.words[FUEL] > 0 || (this.resume() && this.words[FUEL] > 0)) {
       try {
-        this.page = undefined;
-        this.translator?.run(this.index);
-        if (this.words[FUEL] > 0) this.executePage();
+        const page = this.fetchPage();
+        if (!this.executeTranslated(page)) this.interpret(page);
       } catch (trap) {
         if (!(trap instanceof Trap)) throw trap;
         if (this.onFetchFault && isOfFetch(trap) && this.onFetchFault(this)) {
@@ -302,20 +220,36 @@ export class Hart extends Traps {
         this.trapNow(trap.cause, trap.value);
         this.words[FUEL]--;
         this.advance();
+      } finally {
+        this.page = undefined;
       }
     }
-    this.page = undefined;
   }
 
-  /** Executes instructions while they lie in the page that pc is in and the translator does not take over. */
-  private executePage(): void {
+  /** The page of code that pc is in, if decoded instructions may be kept in it. Throws Trap where it may not be executed. */
+  private fetchPage(): CodePage | undefined {
+    const frame = this.fetchFrame(this.words[PC], this.words[PC + 1]);
+    return frame < 0 ? undefined : this.frames.codePage(frame);
+  }
+
+  /** Executes translated code if any begins at pc. False where nothing was done, for want of that or of fuel. */
+  private executeTranslated(page: CodePage | undefined): boolean {
+    const { words, translator } = this;
+    const low = words[PC];
+    const high = words[PC + 1];
+    const fuel = words[FUEL];
+    if (page === undefined || !translator?.arrive(page, (low >>> 1) & 0x7ff, this)) return false;
+    translator.run(this.index);
+    return words[FUEL] !== fuel || words[PC] !== low || words[PC + 1] !== high;
+  }
+
+  /** Executes instructions while they lie in this page, the one that pc is in, and the translator does not take over. */
+  private interpret(decodedPage: CodePage | undefined): void {
     const { words, x, translator } = this;
-    const frame = this.fetchFrame(words[PC], words[PC + 1]);
-    this.page = frame < 0 ? undefined : this.frames.codePage(frame);
+    this.page = decodedPage;
     const codePage = this.page ?? this.uncachedPage;
-    const { run, word } = codePage;
+    const { run, word } = codePage.decoded;
     let low = words[PC];
-    translator?.arrive(codePage, (low >>> 1) & 0x7ff, this);
     const page = low & PAGE_MASK;
     const high = words[PC + 1];
     words[NEXT + 1] = high;

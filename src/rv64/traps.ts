@@ -103,6 +103,11 @@ export abstract class Traps extends HartTime {
     return INTERRUPT_PRIORITY.find((interrupt) => deliverable & (1 << interrupt)) ?? -1;
   }
 
+  /** Whether the hart has taken a trap to supervisor mode since reset. */
+  get hasTrapped(): boolean {
+    return this.words[SUPERVISOR.cause] !== 0;
+  }
+
   /** Notes whether an interrupt may become deliverable while the loop executes without looking around. */
   protected noteCalls(): void {
     this.words[CALLED] = this.isCalled ? 1 : 0;

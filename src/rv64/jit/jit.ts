@@ -128,12 +128,15 @@ export class Jit implements Translator {
 
   arrive(page: CodePage, slot: number, hart: Hart): boolean {
     if (this.entryMaps.has(page, slot)) return true;
-    const heat = page.heat[slot];
-    if (heat === 255 || page.frame < 0) return false;
-    page.heat[slot] = heat + 1;
-    if (heat === 0 && this.reuse(page, slot)) return true;
-    if (heat + 1 === this.hot) this.request(page, slot, hart);
-    else if (heat + 1 === 2 * this.hot) this.translateRequests();
+    const isFirst = page.heat[slot] === 0;
+    if (page.heat[slot] === 255 || page.frame < 0) return false;
+    if (isFirst && this.reuse(page, slot)) return true;
+    // What many processes do, but each only once, gets as hot as what one does often.
+    const heat = 1 + (isFirst ? this.translations.noteUnknown(page, slot) : page.heat[slot]);
+    page.heat[slot] = Math.min(heat, 255);
+    if (heat === this.hot) this.request(page, slot, hart);
+    // The page of a process may be gone before there is another request.
+    if (heat === 2 * this.hot || (heat === this.hot && isFirst)) this.translateRequests();
     return this.entryMaps.has(page, slot);
   }
 
@@ -248,7 +251,7 @@ export class Jit implements Translator {
     found.forEach(({ page, slot, region, index }, i) => {
       const translation = this.translations.add(page, slot, region, index, share);
       this.install(page, slot, translation);
-      if (this.plainLeft > 0) this.keeper?.noteMade(translation, functions[i], this.viewOf(page));
+      if (this.plainLeft > 0) this.keeper?.noteMade(translation, functions[i]);
     });
     this.translated += found.length;
   }
@@ -297,8 +300,7 @@ export class Jit implements Translator {
 
   /** From now on execution that comes to the slot goes on in the translation. */
   private install(page: CodePage, slot: number, translation: Translation): void {
-    // Stores to what is decoded are announced; so must be those to what is translated.
-    for (const [offset, { run, word }] of translation.decoded) page.keep(offset >>> 1, run, word);
+    for (const { start, end } of translation.ranges) page.noteUse(start, end);
     this.entryMaps.set(page, slot, translation.index);
   }
 

@@ -2,9 +2,8 @@
  * Translations that outlive their machine. What code is translated to depends on its bytes and on the size of RAM, not on
  * the page that it lies in: the next machine that comes to the same code need not translate it again.
  */
-import { compile } from '../decode-and-run.js';
 import type { FunctionBody } from './module.js';
-import { bitsAt, type Legal, type Range } from './region.js';
+import type { Range } from './region.js';
 import type { Translation } from './translations.js';
 
 /** A translated region, as data that can be cloned and serialized. */
@@ -13,8 +12,6 @@ export interface KeptRegion {
   readonly key: number;
   readonly ranges: readonly Range[];
   readonly content: readonly Uint8Array[];
-  /** The bits of its instructions, by their distances in the page. */
-  readonly instructions: ReadonlyMap<number, number>;
   readonly function: FunctionBody & { readonly code: Uint8Array };
 }
 
@@ -39,13 +36,11 @@ export class Keeper {
     this.candidates.push({ region, translation });
   }
 
-  /** Notes one that was made here, of a page with these bytes. What depends on others' places in the table is not kept. */
-  noteMade(translation: Translation, made: KeptRegion['function'], page: DataView): void {
-    const { key, ranges, content, decoded, copied } = translation;
+  /** Notes one that was made here. What depends on others' places in the table is not kept. */
+  noteMade(translation: Translation, made: KeptRegion['function']): void {
+    const { key, ranges, content, copied } = translation;
     if (key === undefined || copied.length > 0) return;
-    const instructions = new Map<number, number>();
-    for (const offset of decoded.keys()) instructions.set(offset, bitsAt(page, offset)!);
-    this.candidates.push({ region: { key, ranges, content, instructions, function: made }, translation });
+    this.candidates.push({ region: { key, ranges, content, function: made }, translation });
     this.hasNews = true;
   }
 
@@ -58,7 +53,3 @@ export class Keeper {
     return { ramBytes: this.ramBytes, regions: regions.slice(0, MOST).map(({ region }) => region) };
   }
 }
-
-/** What pages keep of the instructions. */
-export const decodedOf = ({ instructions }: KeptRegion): ReadonlyMap<number, Legal> =>
-  new Map([...instructions].map(([offset, bits]) => [offset, compile(bits) as Legal]));

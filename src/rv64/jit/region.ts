@@ -120,8 +120,11 @@ export function findRegion(
 }
 
 /** The registers that a number has bits for. There is nothing to keep of x0. */
-const registersOf = (bits: number): number[] =>
-  Array.from({ length: 31 }, (_, i) => i + 1).filter((register) => (bits >>> register) & 1);
+function registersOf(bits: number): number[] {
+  const registers: number[] = [];
+  for (let register = 1; register < 32; register++) if ((bits >>> register) & 1) registers.push(register);
+  return registers;
+}
 
 const isInPage = (offset: number): boolean => offset >= 0 && offset < PAGE_BYTES;
 
@@ -136,7 +139,7 @@ function legalAt(page: DataView, offset: number): Legal | undefined {
 const isLegal = (compiled: Compiled): compiled is Legal => compiled.row !== undefined;
 
 /** The bits of the instruction at an offset; undefined where not all of it lies in the page. */
-export function bitsAt(page: DataView, offset: number): number | undefined {
+function bitsAt(page: DataView, offset: number): number | undefined {
   const low = page.getUint16(offset, true);
   if (lengthFromBits(low) === 2) return low;
   return offset > PAGE_BYTES - 4 ? undefined : page.getInt32(offset, true);

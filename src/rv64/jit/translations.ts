@@ -11,8 +11,11 @@
  */
 import type { CodePage } from '../code-page.js';
 import { RAM_START, type State } from '../state.js';
-import { decodedOf, type KeptRegion } from './kept.js';
+import type { KeptRegion } from './kept.js';
 import type { Range, Region } from './region.js';
+
+/** When so much unknown code has been seen, all is forgotten that was noted of it. */
+const MOST_UNKNOWN = 20_000;
 
 /** What has been translated once. */
 export interface Translation {
@@ -38,6 +41,8 @@ export class Translations {
   private table = newTable();
   private freeSlots: number[] = [];
   private readonly byKey = new Map<number, Translation[]>();
+  /** In how many pages code has been seen that is not translated, by its key. */
+  private readonly unknown = new Map<number, number>();
   /** By their indices. */
   private readonly all = new Map<number, Translation>();
   private generation = 0;
@@ -101,18 +106,11 @@ export class Translations {
     });
   }
 
-  /** Remembers what another machine had translated. */
-  adopt(region: KeptRegion, index: number, bytes: number): Translation {
-    const { key, ranges, content } = region;
+  /** Remembers what another machine had translated. No copies are made of it, so its instructions need not be known. */
+  adopt({ key, ranges, content }: KeptRegion, index: number, bytes: number): Translation {
     const { generation } = this;
-    let decoded: Region['decoded'] | undefined;
-    return this.remember({
-      index,
-      get decoded() {
-        return (decoded ??= decodedOf(region));
-      },
-      ...{ ranges, hasProbes: false, content, bytes, key, copied: [], isUsed: false, generation },
-    });
+    const state = { decoded: new Map(), hasProbes: false, copied: [], isUsed: false, generation };
+    return this.remember({ index, key, ranges, content, bytes, ...state });
   }
 
   private remember(translation: Translation): Translation {
@@ -141,6 +139,15 @@ export class Translations {
       found.generation = this.generation;
     }
     return found;
+  }
+
+  /** Notes that a slot of a page has code that is not known; returns in how many pages it has been seen there before. */
+  noteUnknown(page: CodePage, slot: number): number {
+    if (this.unknown.size >= MOST_UNKNOWN) this.unknown.clear();
+    const key = this.keyOf(page, slot);
+    const before = this.unknown.get(key) ?? 0;
+    this.unknown.set(key, before + 1);
+    return before;
   }
 
   /** Keeps within the budget. To be called while no translated code is being executed. */

@@ -89,7 +89,7 @@ describe('code that was kept', () => {
        other: addi s2, s2, 10`;
     const { ramBytes, regions } = run(storingAfter(1000)).keptCode()!;
     // The function alone, which jumps in the interpreter lead to.
-    const kept = { ramBytes, regions: regions.filter(({ instructions }) => instructions.size === 3) };
+    const kept = { ramBytes, regions: regions.filter(({ content }) => content[0].length === 3 * 4) };
     const second = run(storingAfter(3), { jit: { hotAfter: HOT_AFTER, kept } });
     expect(statisticsOf(second).reused).toBeGreaterThan(0);
     expect(second.hash()).toBe(run(storingAfter(3), { jit: false }).hash());
