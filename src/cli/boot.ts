@@ -5,6 +5,7 @@ import type { BlockStore } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
 import { Machine } from '../machine/machine.js';
 import type { JitOptions } from '../rv64/jit/jit.js';
+import type { BootOptions } from './boot-options.js';
 import type { DebugPort } from './debug-port.js';
 import { FileStore, sectorsOfImage } from './file-store.js';
 import { findGuestFiles, type GuestFiles } from './guest-files.js';
@@ -13,64 +14,14 @@ import { lockImage } from './image-lock.js';
 import { KeptCode } from './kept-code.js';
 import { now } from './now.js';
 import type { Recorder } from './recorder.js';
-import type { Witnesses } from './panic-text.js';
 import { checkFolder, readInputFile } from './input-file.js';
 import { LogFile } from './log-file.js';
 import { say, sayOnce } from './messages.js';
 import { OutputBuffer } from './output-buffer.js';
 import { STDIN } from './standard-input.js';
-import { type Ending, Session, type SessionOptions } from './session.js';
+import { Session, type SessionOptions } from './session.js';
+import type { Spectator } from './spectator.js';
 import { programAt, programsBeside } from './user-programs.js';
-
-/** The command's options, by the names commander gives them. */
-export interface BootOptions {
-  disk?: string;
-  smp: number;
-  memory: number;
-  virtio: 'auto' | 'legacy' | 'modern';
-  ephemeral?: boolean;
-  jit: boolean;
-  codeBudget?: number;
-  stats?: boolean;
-  seed?: number;
-  run?: string[];
-  expect?: RegExp;
-  prompt: RegExp;
-  timeout?: number;
-  log?: string;
-  trace?: string;
-  userSymbols?: string[];
-  /**
-   * Behaves as QEMU does: the run ends only when someone outside ends it, or the guest, which is no failure; and the
-   * keys after Ctrl-A are rvemu's though they come from a pipe.
-   */
-  standsInForQemu?: boolean;
-  gdb?: number;
-  wait?: boolean;
-  gdbHost?: string;
-  history?: number;
-  strictTlb?: boolean;
-  explainPanic?: boolean;
-  record?: string;
-}
-
-/** Someone who watches the machine of a session. */
-export interface Spectator {
-  /** Called before the machine runs. `kernel` is the file in it. */
-  attach(machine: Machine, kernel: Uint8Array): void;
-  /** Asked after each slice whether the session is to end. */
-  ending(): Ending | undefined;
-  /** Whether what the guest prints goes to standard output. */
-  readonly showsOutput: boolean;
-  /** Lines about what it has seen since it was last asked. */
-  news?(): string[];
-  /** How far the run is, in one line. */
-  progress?(): string;
-  /** Looks for lost frames; returns a line about that. */
-  search?(): string;
-  /** What it knows of the past of the frame at a physical address, for the explanation of a panic. */
-  historyOf?: Witnesses['historyOf'];
-}
 
 /** How long a scripted run may take that names no limit: long enough for any test suite, but not for ever. */
 export const DEFAULT_TIMEOUT_SECONDS = 3600;

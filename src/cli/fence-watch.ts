@@ -6,7 +6,7 @@ import type { Machine } from '../machine/machine.js';
 import { Reporter } from '../xv6/finding.js';
 import { Guest } from '../xv6/guest.js';
 import { checkFences } from '../xv6/stale-rules.js';
-import type { Spectator } from './boot.js';
+import type { Spectator } from './spectator.js';
 import { TextReport } from './check-text.js';
 import { say } from './messages.js';
 

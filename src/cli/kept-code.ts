@@ -13,6 +13,8 @@ import { packageVersion } from './version.js';
 /** So many kernels' files are in the folder at most; the oldest go. One has some hundred kilobytes. */
 const MOST_FILES = 100;
 
+const CHECKSUM_BYTES = 4;
+
 export class KeptCode {
   /** `build` tells this rvemu from others, which may translate otherwise. */
   constructor(
@@ -35,7 +37,10 @@ export class KeptCode {
   /** What was kept of a kernel, which is known by its path. */
   read(kernel: string): KeptRegions | undefined {
     try {
-      const { build, regions } = deserialize(readFileSync(this.fileOf(kernel))) as Kept;
+      const file = readFileSync(this.fileOf(kernel));
+      const content = file.subarray(CHECKSUM_BYTES);
+      if (file.readUInt32LE() !== checksumOf(content)) return undefined;
+      const { build, regions } = deserialize(content) as Kept;
       return build === this.build ? regions : undefined;
     } catch {
       return undefined;
@@ -48,7 +53,10 @@ export class KeptCode {
       const file = this.fileOf(kernel);
       // Another run may be about to read or write the same.
       const draft = `${file}.${process.pid}`;
-      writeFileSync(draft, serialize({ build: this.build, regions } satisfies Kept));
+      const content = serialize({ build: this.build, regions } satisfies Kept);
+      const checksum = Buffer.alloc(CHECKSUM_BYTES);
+      checksum.writeUInt32LE(checksumOf(content));
+      writeFileSync(draft, Buffer.concat([checksum, content]));
       renameSync(draft, file);
       this.removeOldest();
     } catch {
@@ -58,9 +66,7 @@ export class KeptCode {
 
   private fileOf(kernel: string): string {
     const path = resolve(kernel);
-    let hash = 0;
-    for (let i = 0; i < path.length; i++) hash = (Math.imul(hash, 31) + path.charCodeAt(i)) >>> 0;
-    return join(this.folder, `${basename(path)}-${hash.toString(16)}`);
+    return join(this.folder, `${basename(path)}-${checksumOf(Buffer.from(path)).toString(16)}`);
   }
 
   private removeOldest(): void {
@@ -72,10 +78,17 @@ export class KeptCode {
   }
 }
 
-/** What is in a file. */
+/** What is in a file, after its checksum. */
 interface Kept {
   readonly build: string;
   readonly regions: KeptRegions;
+}
+
+/** Says whether bytes are what they were; nobody is kept from changing them. */
+function checksumOf(bytes: Uint8Array): number {
+  let sum = 0;
+  for (let i = 0; i < bytes.length; i++) sum = (Math.imul(sum, 31) + bytes[i]) >>> 0;
+  return sum;
 }
 
 /** Words for the build that a module is part of. Only the bundle (see bundle.ts) changes as a whole. */

@@ -4,12 +4,13 @@ import type { BlockStore } from '../devices/device.js';
 import { BadInputError } from '../machine/errors.js';
 import type { InputEntry } from '../machine/input-log.js';
 import type { Machine } from '../machine/machine.js';
-import type { BootOptions } from './boot.js';
+import type { BootOptions } from './boot-options.js';
 import type { Debugger } from '../debug/debugger.js';
 import type { GuestFiles } from './guest-files.js';
 import { unusableFile } from './input-file.js';
 import { RecordedDisk } from './recorded-disk.js';
-import { encodeRecording, sha256 } from './recording.js';
+import { encodeRecording } from './recording.js';
+import { sha256 } from './recording-format.js';
 import type { Recording } from './recording-reader.js';
 import { packageVersion } from './version.js';
 

@@ -2,7 +2,7 @@
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { BadInputError } from '../machine/errors.js';
-import { FORMAT, sha256, VERSION } from './recording.js';
+import { FORMAT, sha256, VERSION } from './recording-format.js';
 
 const bytes = z.base64().transform((text): Uint8Array => new Uint8Array(Buffer.from(text, 'base64')));
 const count = z.number().int().nonnegative();

@@ -3,15 +3,9 @@
  * the second has the SHA-256 of the rest, which is JSON, compressed with gzip. Here they are written, which each check may have to;
  * what reading them takes to load is in a file of its own.
  */
-import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { FORMAT, sha256, VERSION } from './recording-format.js';
 import type { Recording } from './recording-reader.js';
-
-/** Changes whenever the meaning of a recording does. */
-export const VERSION = 2;
-export const FORMAT = 'rvemu recording';
-
-export const sha256 = (contents: Uint8Array): string => createHash('sha256').update(contents).digest('hex');
 
 export function encodeRecording(recording: Recording): Uint8Array {
   const asText = (_: string, value: unknown): unknown =>

@@ -13,7 +13,7 @@ import { FenceWatch } from './fence-watch.js';
 import { readInputFile } from './input-file.js';
 import { say } from './messages.js';
 import { RecordedDisk } from './recorded-disk.js';
-import { sha256 } from './recording.js';
+import { sha256 } from './recording-format.js';
 import { decodeRecording, type Recording } from './recording-reader.js';
 import { EXIT } from './session.js';
 import { packageVersion } from './version.js';

@@ -6,7 +6,8 @@
 import { Transcript } from './transcript.js';
 import type { OutputBuffer } from './output-buffer.js';
 import { CYCLES_PER_SECOND } from '../machine/clock.js';
-import type { Machine, Stop } from '../machine/machine.js';
+import type { Machine } from '../machine/machine.js';
+import type { Stop } from '../machine/stop.js';
 
 /** What a session uses of a `Machine`. */
 export type Guest = Pick<

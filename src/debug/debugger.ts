@@ -3,7 +3,8 @@
  * between a session and the machine and answers for it: while the machine is halted, the session's runs run nothing.
  */
 import type { InputEntry } from '../machine/input-log.js';
-import type { Machine, Moment, StepLimit, Stop } from '../machine/machine.js';
+import type { Machine, Moment, StepLimit } from '../machine/machine.js';
+import type { Stop } from '../machine/stop.js';
 import type { Hart } from '../rv64/hart.js';
 import { Breakpoints } from './breakpoints.js';
 import type { History } from './history/history.js';

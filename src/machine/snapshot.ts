@@ -1,5 +1,5 @@
 /** A machine's state as plain data, and a hash of it. */
-import type { Stop } from './machine.js';
+import type { Stop } from './stop.js';
 import type { Round } from './turns.js';
 
 /** Changes whenever the meaning of a snapshot's contents does. */

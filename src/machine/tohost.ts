@@ -9,7 +9,7 @@ import type { ByteSink } from '../devices/device.js';
 import type { Frames } from '../rv64/frames.js';
 import { RAM_START, type State } from '../rv64/state.js';
 import { RAM_BASE } from './memory-map.js';
-import type { Stop } from './machine.js';
+import type { Stop } from './stop.js';
 import type { SymbolTable } from './symbols.js';
 
 const CONSOLE_WRITE = 0x0101n;

@@ -1,7 +1,7 @@
 import type { OutputBuffer } from '../../src/cli/output-buffer.js';
 import type { Guest } from '../../src/cli/session.js';
 import { CYCLES_PER_SECOND } from '../../src/machine/clock.js';
-import type { Stop } from '../../src/machine/machine.js';
+import type { Stop } from '../../src/machine/stop.js';
 
 /** What a scripted guest does next: compute, wait (for input or so long), or stop the machine. */
 export type Act = { busySeconds: number } | { waitSeconds: number } | Stop;

@@ -1,6 +1,14 @@
 /** Translated code is kept from run to run in a folder of the user's, and nothing depends on it. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -28,8 +36,21 @@ describe('kept code', () => {
   it('that is damaged is not read', () => {
     const keptCode = new KeptCode(folder, 'this build');
     keptCode.write('kernel', REGIONS);
-    for (const name of readdirSync(folder)) writeFileSync(join(folder, name), 'This is no code.');
-    expect(keptCode.read('kernel')).toBeUndefined();
+    const file = join(folder, readdirSync(folder)[0]);
+    const content = readFileSync(file);
+    for (const damaged of ['', 'This is no code.', content.subarray(0, -1)]) {
+      writeFileSync(file, damaged);
+      expect(keptCode.read('kernel')).toBeUndefined();
+    }
+    for (let at = 0; at < content.length; at++) {
+      writeFileSync(
+        file,
+        content.map((byte, index) => (index === at ? byte ^ 1 : byte)),
+      );
+      expect(keptCode.read('kernel')).toBeUndefined();
+    }
+    writeFileSync(file, content);
+    expect(keptCode.read('kernel')).toEqual(REGIONS);
   });
 
   it('is not kept where nothing can be written', () => {

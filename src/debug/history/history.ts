@@ -7,7 +7,8 @@
  */
 import { CYCLES_PER_SECOND } from '../../machine/clock.js';
 import type { InputEntry } from '../../machine/input-log.js';
-import type { Machine, Moment, StepLimit, Stop } from '../../machine/machine.js';
+import type { Machine, Moment, StepLimit } from '../../machine/machine.js';
+import type { Stop } from '../../machine/stop.js';
 import type { Hart } from '../../rv64/hart.js';
 import { type Checkpoint, Checkpoints, compareMoments } from './checkpoints.js';
 import type { OutputGate } from './output-gate.js';

@@ -3,7 +3,7 @@ import type { SetProbe } from '../code-page.js';
 import { immI, immU, rd, rs1 } from '../fields.js';
 import { idiomFor } from './idioms.js';
 import type { Flow } from './instruction-emitter.js';
-import type { Block, Callee, Instruction, Legal, Target } from './region.js';
+import type { Block, Callee, Instruction, Legal, Target } from './blocks.js';
 import type { Templates } from './templates.js';
 
 /** Longer regions gain little and take long to compile. */

@@ -16,7 +16,7 @@ import {
   place,
   type Registers,
 } from './marks.js';
-import type { Block, Target } from './region.js';
+import type { Block, Target } from './blocks.js';
 import { type Output } from './output.js';
 import { branchTo, flat, getLocal, i32Const, NO_RESULT, Op, setLocal } from './wasm.js';
 

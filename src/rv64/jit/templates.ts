@@ -6,7 +6,7 @@ import type { EmitProbe } from '../emitter.js';
 import { rows } from '../isa/index.js';
 import type { Row } from '../row.js';
 import { InstructionEmitter, type Template } from './instruction-emitter.js';
-import type { Legal } from './region.js';
+import type { Legal } from './blocks.js';
 
 /** When there are so many, all are forgotten: they take some hundred bytes each. */
 const MOST = 10_000;

@@ -12,7 +12,7 @@ import {
   type Tables,
 } from './layout.js';
 import { getRegister, place, setRegister } from './marks.js';
-import type { Region } from './region.js';
+import type { Region } from './blocks.js';
 import { type Note, structure } from './structure.js';
 import { importIndex, REGION_IMPORTS, REGION_TYPES } from './support.js';
 import { encodeModule, encodePreamble, type FunctionBody } from './module.js';

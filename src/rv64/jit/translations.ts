@@ -12,7 +12,7 @@
 import type { CodePage } from '../code-page.js';
 import { RAM_START, type State } from '../state.js';
 import type { KeptRegion } from './kept.js';
-import type { Range, Region } from './region.js';
+import type { Range, Region } from './blocks.js';
 
 /** When so much unknown code has been seen, all is forgotten that was noted of it. */
 const MOST_UNKNOWN = 20_000;
