@@ -39,7 +39,7 @@ const FETCH_TLB = Offset.fetchTlb >>> 2;
 const STATUS = lowWordOf(Slot.mstatus);
 const SATP = lowWordOf(Slot.satp);
 /** satp.PPN has 44 bits; 12 of them are in the high word. */
-const HIGH_PPN_BITS = 12;
+const HIGH_PPN_MASK = 2 ** 12 - 1;
 
 /** Variants of a regime, for the TLB: in the lowest two bits the mode. */
 const TRANSLATED = 4;
@@ -138,7 +138,7 @@ export class Translation {
   }
 
   private rootInForce(): number {
-    const high = this.words[SATP + 1] & (2 ** HIGH_PPN_BITS - 1);
+    const high = this.words[SATP + 1] & HIGH_PPN_MASK;
     const low = this.words[SATP];
     // V8 keeps small integers apart from other numbers, and every trap comes this way.
     return high === 0 && low >= 0 ? low : high * 2 ** 32 + (low >>> 0);

@@ -35,6 +35,7 @@ const LAST_REGISTER = Mark.register + 31;
 
 /** The mark of a label for code that stands in so many blocks of its own. */
 const NESTING_SHIFT = 12;
+const LABEL_MASK = 2 ** 12 - 1;
 export const inside = (blocks: number, label: number): number => label | (blocks << NESTING_SHIFT);
 
 /** The registers in a region. */
@@ -82,7 +83,7 @@ export function place(output: Output, code: readonly number[], at: Place): void 
 
 function writeMeaning(output: Output, mark: number, at: Place): void {
   const nesting = mark >>> NESTING_SHIFT;
-  switch (mark & (2 ** NESTING_SHIFT - 1)) {
+  switch (mark & LABEL_MASK) {
     case Mark.miss:
       return output.unsigned(at.depth + nesting);
     case Mark.bail:
