@@ -270,8 +270,10 @@ export class Jit implements Translator {
     return (bytes.length * HOST_BYTES) / functions.length;
   }
 
-  /** Takes over what another machine with as much RAM has translated. */
-  private adopt({ ramBytes, regions }: KeptRegions): void {
+  /** Takes over what another machine with as much RAM has translated, as far as half of the budget goes. */
+  private adopt({ ramBytes, regions: all }: KeptRegions): void {
+    let room = this.translations.budget / 2;
+    const regions = all.filter((region) => (room -= region.function.code.length * HOST_BYTES) >= 0);
     if (ramBytes !== this.state.ramBytes || regions.length === 0) return;
     const functions = regions.map((region) => region.function);
     const indices = this.translations.claimSlots(regions.length);

@@ -112,6 +112,17 @@ describe('code that was kept', () => {
     expect(regions.findIndex(({ key }) => key < 0)).toBe(statisticsOf(second).translated);
   });
 
+  it('is used as far as half of the budget goes', () => {
+    const { regions } = first.keptCode()!;
+    const half = 60 * (regions[0].function.code.length + regions[1].function.code.length);
+    const run = (budgetBytes: number): number => {
+      const jit = { hotAfter: HOT_AFTER, budgetBytes, kept: first.keptCode() };
+      return statisticsOf(bootProgram(counting(1), { jit })).tableSlots - 1;
+    };
+    expect(regions.length).toBeGreaterThan(2);
+    expect([2 * half, 2 * half - 2, 2].map(run)).toEqual([2, 1, 0]);
+  });
+
   it('is none without a translator, with a clock, and after what is translated with its calls', () => {
     expect(run(counting(1), { jit: false }).keptCode()).toBeUndefined();
     expect(run(counting(1), { jit: { hotAfter: HOT_AFTER, now: () => 0 } }).keptCode()).toBeUndefined();
