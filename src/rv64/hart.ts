@@ -209,8 +209,9 @@ export class Hart extends Waiting {
   private execute(): void {
     while (this.words[FUEL] > 0 || (this.resume() && this.words[FUEL] > 0)) {
       try {
-        const page = this.fetchPage();
-        if (!this.executeTranslated(page)) this.interpret(page);
+        this.page = undefined;
+        this.translator?.run(this.index);
+        if (this.words[FUEL] > 0) this.interpret();
       } catch (trap) {
         if (!(trap instanceof Trap)) throw trap;
         if (this.onFetchFault && isOfFetch(trap) && this.onFetchFault(this)) {
@@ -220,36 +221,22 @@ export class Hart extends Waiting {
         this.trapNow(trap.cause, trap.value);
         this.words[FUEL]--;
         this.advance();
-      } finally {
-        this.page = undefined;
       }
     }
+    this.page = undefined;
   }
 
-  /** The page of code that pc is in, if decoded instructions may be kept in it. Throws Trap where it may not be executed. */
-  private fetchPage(): CodePage | undefined {
-    const frame = this.fetchFrame(this.words[PC], this.words[PC + 1]);
-    return frame < 0 ? undefined : this.frames.codePage(frame);
-  }
-
-  /** Executes translated code if any begins at pc. False where nothing was done, for want of that or of fuel. */
-  private executeTranslated(page: CodePage | undefined): boolean {
-    const { words, translator } = this;
-    const low = words[PC];
-    const high = words[PC + 1];
-    const fuel = words[FUEL];
-    if (page === undefined || !translator?.arrive(page, (low >>> 1) & 0x7ff, this)) return false;
-    translator.run(this.index);
-    return words[FUEL] !== fuel || words[PC] !== low || words[PC + 1] !== high;
-  }
-
-  /** Executes instructions while they lie in this page, the one that pc is in, and the translator does not take over. */
-  private interpret(decodedPage: CodePage | undefined): void {
+  /** Executes instructions while they lie in the page that pc is in and the translator does not take over. */
+  private interpret(): void {
     const { words, x, translator } = this;
-    this.page = decodedPage;
-    const codePage = this.page ?? this.uncachedPage;
-    const { run, word } = codePage.decoded;
+    const frame = this.fetchFrame(words[PC], words[PC + 1]);
+    const codePage = frame < 0 ? this.uncachedPage : this.frames.codePage(frame);
     let low = words[PC];
+    // What had been translated already would have been executed, if the fuel sufficed.
+    const entry = (low >>> 1) & 0x7ff;
+    if (translator && !translator.has(codePage, entry) && translator.arrive(codePage, entry, this)) return;
+    this.page = frame < 0 ? undefined : codePage;
+    const { run, word } = codePage.decoded;
     const page = low & PAGE_MASK;
     const high = words[PC + 1];
     words[NEXT + 1] = high;

@@ -128,6 +128,10 @@ export class Jit implements Translator {
     this.instructions += this.harts[hart].steps - before;
   }
 
+  has(page: CodePage, slot: number): boolean {
+    return this.entryMaps.has(page, slot);
+  }
+
   arrive(page: CodePage, slot: number, hart: Hart): boolean {
     if (this.entryMaps.has(page, slot)) return true;
     const isFirst = page.heat[slot] === 0;
