@@ -13,6 +13,9 @@ import { packageVersion } from './version.js';
 /** So many kernels' files are in the folder at most; the oldest go. One has some hundred kilobytes. */
 const MOST_FILES = 100;
 
+/** Tells its files from others: the folder may be anyone's. */
+const ENDING = '.rvemu-code';
+
 const CHECKSUM_BYTES = 4;
 
 export class KeptCode {
@@ -52,7 +55,7 @@ export class KeptCode {
       mkdirSync(this.folder, { recursive: true, mode: 0o700 });
       const file = this.fileOf(kernel);
       // Another run may be about to read or write the same.
-      const draft = `${file}.${process.pid}`;
+      const draft = `${file}.${process.pid}${ENDING}`;
       const content = serialize({ build: this.build, regions } satisfies Kept);
       const checksum = Buffer.alloc(CHECKSUM_BYTES);
       checksum.writeUInt32LE(checksumOf(content));
@@ -66,11 +69,12 @@ export class KeptCode {
 
   private fileOf(kernel: string): string {
     const path = resolve(kernel);
-    return join(this.folder, `${basename(path)}-${checksumOf(Buffer.from(path)).toString(16)}`);
+    return join(this.folder, `${basename(path)}-${checksumOf(Buffer.from(path)).toString(16)}${ENDING}`);
   }
 
   private removeOldest(): void {
-    const files = readdirSync(this.folder).map((name) => join(this.folder, name));
+    const own = readdirSync(this.folder).filter((name) => name.endsWith(ENDING));
+    const files = own.map((name) => join(this.folder, name));
     if (files.length <= MOST_FILES) return;
     const aged = files.map((file) => ({ file, time: statSync(file).mtimeMs }));
     aged.sort((a, b) => b.time - a.time);

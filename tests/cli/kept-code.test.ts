@@ -61,13 +61,16 @@ describe('kept code', () => {
     expect(keptCode.read('kernel')).toBeUndefined();
   });
 
-  it('is kept of a hundred kernels, and then the oldest goes', () => {
+  it('is kept of a hundred kernels, and then the oldest goes, and nothing else', () => {
     const keptCode = new KeptCode(folder, 'this build');
     for (let i = 0; i < 100; i++) keptCode.write(`kernel${i}`, REGIONS);
     for (const name of readdirSync(folder))
       utimesSync(join(folder, name), 1e9, 1e9 + (name.startsWith('kernel42-') ? 0 : 1));
+    writeFileSync(join(folder, 'of somebody else'), '');
+    utimesSync(join(folder, 'of somebody else'), 1, 1);
     keptCode.write('one more', REGIONS);
-    expect(readdirSync(folder)).toHaveLength(100);
+    expect(readdirSync(folder)).toHaveLength(101);
+    expect(readdirSync(folder)).toContain('of somebody else');
     expect(keptCode.read('kernel42')).toBeUndefined();
     expect(keptCode.read('kernel41')).toEqual(REGIONS);
     expect(keptCode.read('one more')).toEqual(REGIONS);
@@ -88,12 +91,12 @@ describe('a boot by the command line', () => {
   const filesIn = (place: string): string[] => readdirSync(join(folder, place));
 
   it.each([
-    ['RVEMU_CACHE', '.', ''],
-    ['XDG_CACHE_HOME', 'rvemu', ''],
-    ['HOME', '.cache/rvemu', ''],
+    ['RVEMU_CACHE', '.'],
+    ['XDG_CACHE_HOME', 'rvemu'],
+    ['HOME', '.cache/rvemu'],
   ])('keeps its code in the folder that %s names', (variable, place) => {
     const first = boot({ [variable]: folder });
-    expect(filesIn(place)).toEqual([expect.stringMatching(/^kernel\.elf-[0-9a-f]+$/)]);
+    expect(filesIn(place)).toEqual([expect.stringMatching(/^kernel\.elf-[0-9a-f]+\.rvemu-code$/)]);
     expect(boot({ [variable]: folder })).toBe(first);
   });
 

@@ -138,8 +138,11 @@ export class Jit implements Translator {
     if (page.heat[slot] === 255 || page.frame < 0) return false;
     if (isFirst && this.reuse(page, slot)) return true;
     // What many processes do, but each only once, gets as hot as what one does often.
-    const heat = 1 + (isFirst ? this.translations.noteUnknown(page, slot) : page.heat[slot]);
-    page.heat[slot] = Math.min(heat, 255);
+    const seen = isFirst
+      ? Math.min(this.translations.noteUnknown(page, slot), this.hot - 1)
+      : page.heat[slot];
+    const heat = seen + 1;
+    page.heat[slot] = heat;
     if (heat === this.hot) this.request(page, slot, hart);
     // The page of a process may be gone before there is another request.
     if (heat === 2 * this.hot || (heat === this.hot && isFirst)) this.translateRequests();
