@@ -25,7 +25,7 @@ const CALLS_COPIES = `
   function: addi s3, s3, 1
     jalr zero, 0(ra)`;
 
-const run = (jit: boolean | { hotAfter: number; plainFirst?: number }): Machine => {
+const run = (jit: boolean | { hotAfter: number }): Machine => {
   const machine = bootProgram(CALLS_COPIES, { jit });
   machine.run(20 * PAGES);
   return machine;
@@ -36,13 +36,6 @@ describe('code that is executed once in each of many pages', () => {
     const { reused } = run({ hotAfter: HOT_AFTER }).statistics().translator!;
     // Before, it is interpreted.
     expect(reused).toBe(PAGES - HOT_AFTER);
-  });
-
-  it('is translated again when all has been dropped', () => {
-    // The first translation is the last plain one.
-    const { dropped, reused } = run({ hotAfter: HOT_AFTER, plainFirst: 1 }).statistics().translator!;
-    expect(dropped).toBeGreaterThan(0);
-    expect(reused).toBeGreaterThan(PAGES / 2);
   });
 
   it('does what it does in the interpreter', () => {
